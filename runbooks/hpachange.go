@@ -91,7 +91,7 @@ func readScaler(ctx context.Context, c Cluster, in Input) (scalerAndDeployment, 
 			),
 		)
 	}
-	if target := found.Spec.ScaleTargetRef; target.Kind != "Deployment" {
+	if target := found.Spec.ScaleTargetRef; target.Kind != deploymentKind {
 		return scalerAndDeployment{}, refusal(
 			algesta.Say(
 				"The autoscaler {} scales {} {}. I change only those of Deployments.",
@@ -141,6 +141,9 @@ func scalerFor(in Input, all []autoscalingv2.HorizontalPodAutoscaler) (*autoscal
 	}
 	switch found := scalersOf(all, in.Workload); len(found) {
 	case 0:
+		if other := scalerOfAnother(in, all); other != nil {
+			return other, nil
+		}
 		return nil, refusal(
 			algesta.Say("{} has no autoscaler.", subject(in)),
 			algesta.Say("Its number of pods stays as it is set: {}", command(in, "scale", "replicas=<number>")),
@@ -158,6 +161,17 @@ func scalerFor(in Input, all []autoscalingv2.HorizontalPodAutoscaler) (*autoscal
 			Hint:    algesta.Say("Name the one that you mean: {}", in.typed(in.Command.Runbook, "hpa/"+names[0])),
 		}
 	}
+}
+
+// scalerOfAnother is the autoscaler of what has the service's name and is no Deployment; nil where there is none.
+func scalerOfAnother(in Input, all []autoscalingv2.HorizontalPodAutoscaler) *autoscalingv2.HorizontalPodAutoscaler {
+	for i := range all {
+		target := all[i].Spec.ScaleTargetRef
+		if target.Kind != deploymentKind && (target.Name == in.Command.Target.Service || target.Name == in.Workload.Name) {
+			return &all[i]
+		}
+	}
+	return nil
 }
 
 // plan is the plan of a change of the bounds, with what it does to the pods. mark is the pin that it leaves; nil for none.

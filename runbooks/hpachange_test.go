@@ -145,6 +145,13 @@ func TestAChangeOfAnAutoscalerThatWouldHarmOrNotLastIsRefused(t *testing.T) {
 			gateway(), "hpa pin", numbers("replicas", 4), "api-gateway in production has no autoscaler.",
 			"/algesta scale api-gateway production replicas=<number>",
 		},
+		"that of a StatefulSet of this name": {
+			scaled(func(h *autoscalingv2.HorizontalPodAutoscaler) {
+				h.Spec.ScaleTargetRef.Kind, h.Spec.ScaleTargetRef.Name = "StatefulSet", "api-gateway"
+			}), "hpa pin", numbers("replicas", 4),
+			"The autoscaler api-gateway-production-hpa scales StatefulSet api-gateway. I change only those of Deployments.",
+			"Change it where it's defined.",
+		},
 		"no bounds": {scaled(nil), "hpa set", nil, "Which bounds?", "/algesta hpa set api-gateway production min=<number> " +
 			"max=<number>"},
 		"the wrong way round": {

@@ -168,9 +168,12 @@ func (s workloadState) refuseOutsideAutoscaler(to int32) error {
 		if to > high {
 			bound, field = high, "max"
 		}
-		change := command(s.in, "hpa set", fmt.Sprintf("%s=%d", field, to))
+		change := algesta.Say("change the autoscaler first: {}", command(s.in, "hpa set", fmt.Sprintf("%s=%d", field, to)))
+		if s.d.Kind != deploymentKind {
+			change = algesta.Say("change the autoscaler where it's defined: I change only those of Deployments.")
+		}
 		if keda := kedaObject(h); keda != "" {
-			change = algesta.Name(
+			change = algesta.Say("change the autoscaler first: {}", algesta.Name(
 				fmt.Sprintf(
 					`kubectl patch scaledobject %s -n %s --type merge -p '{"spec":{"%sReplicaCount":%d}}'`,
 					quote(keda),
@@ -178,7 +181,7 @@ func (s workloadState) refuseOutsideAutoscaler(to int32) error {
 					field,
 					to,
 				),
-			)
+			))
 		}
 		return refusal(
 			algesta.Say(
@@ -190,7 +193,7 @@ func (s workloadState) refuseOutsideAutoscaler(to int32) error {
 				to,
 				bound,
 			),
-			algesta.Say("Ask for {} to {} pods, or change the autoscaler first: {}", low, high, change),
+			algesta.Say("Ask for {} to {} pods, or {}", low, high, change),
 		)
 	}
 	return nil

@@ -145,6 +145,10 @@ func TestAnAutoscalerOfAStatefulSetIsRespected(t *testing.T) {
 	s.lists["HorizontalPodAutoscalerList"] = []any{h}
 	_, err = plannedForMongo(t, s, "scale", algesta.Args{"replicas": int64(40)})
 	require.ErrorContains(t, err, "keeps mongodb between 2 and 10 pods")
+	var refused *algesta.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, "Ask for 2 to 10 pods, or change the autoscaler where it's defined: I change only those of Deployments.",
+		refused.Hint.String(), "no hint leads to a command that refuses")
 }
 
 func TestAWorkloadThatIsGoneIsSaidByItsKind(t *testing.T) {
