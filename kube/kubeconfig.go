@@ -17,6 +17,14 @@ var resourceID = regexp.MustCompile(
 	`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[-\w.()]{1,90}/providers/Microsoft\.ContainerService/managedClusters/[-\w]{1,63}$`,
 )
 
+// registryID is that of a container registry, and objectID that of an identity.
+var (
+	registryID = regexp.MustCompile(
+		`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[-\w.()]{1,90}/providers/Microsoft\.ContainerRegistry/registries/\w{5,50}$`,
+	)
+	objectID = regexp.MustCompile(`^[0-9a-fA-F-]{36}$`)
+)
+
 // ContextIn says which file has a context of a kubeconfig, and what it's called. files are one path or several, as the variable KUBECONFIG
 // has them; context is "" for the current one. The file has to hold the context's cluster and user, too: a configuration names one file.
 func ContextIn(files, context string) (file, name string, err error) {

@@ -62,6 +62,7 @@ func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) []examinat
 	more.say(&e)
 	examineGroupsOfAPI(ctx, &e, cluster)
 	examineSupport(ctx, &e, c, cluster, version)
+	examineAzure(ctx, &e, cfg, c, cluster)
 	out := []examination{e}
 	if folder := setUpFolder(cfg.path); folder != "" && c.Access == kube.Kubeconfig {
 		out = append(out, examineInstalled(ctx, folder, cluster))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -47,4 +48,70 @@ func examineIssuers(ctx context.Context, e *examination, cluster *kube.Cluster) 
 			return
 		}
 	}
+}
+
+// registryOfAzure is how the host of a registry of Azure ends.
+const registryOfAzure = ".azurecr.io"
+
+// examineAzure says what Azure knows of a cluster that the bot signs in to through it: the network plugin, and whether the nodes may pull from
+// the configuration's registries. It takes rights that the bot doesn't need otherwise, so what couldn't be checked is no failure.
+func examineAzure(ctx context.Context, e *examination, cfg Config, c ClusterConfig, cluster *kube.Cluster) {
+	if c.Access == kube.InCluster || c.Access == kube.Kubeconfig {
+		return
+	}
+	p, err := cluster.Platform(ctx)
+	if err != nil {
+		what, do := toldOf(err)
+		e.add(attention, do, "couldn't check the network plugin and what the nodes may pull (%s)", what)
+		return
+	}
+	if s := rules.Kubenet(); p.Network == "kubenet" {
+		e.add(attention, s.Do, "%s", s.Said(time.Now()))
+	}
+	for _, r := range cfg.Registries {
+		if strings.HasSuffix(r.Host, registryOfAzure) {
+			examinePulling(ctx, e, cluster, p.Kubelet, r.Host)
+		}
+	}
+}
+
+// examinePulling says whether the nodes may pull from a registry of Azure. Their identity is the kubelet's, not the cluster's own.
+func examinePulling(ctx context.Context, e *examination, cluster *kube.Cluster, kubelet, host string) {
+	if kubelet == "" {
+		e.add(attention, "", "couldn't check whether the nodes may pull from %s (Azure doesn't say who they are)", host)
+		return
+	}
+	p, err := cluster.Pulling(ctx, kubelet, host)
+	if err != nil {
+		what, do := toldOf(err)
+		e.add(attention, do, "couldn't check whether the nodes may pull from %s (%s)", host, what)
+		return
+	}
+	role := "AcrPull"
+	if p.Abac {
+		role = "Container Registry Repository Reader"
+	}
+	switch {
+	case p.Role != "":
+		e.ok("the nodes may pull from %s (%s)", host, p.Role)
+	case p.Abac:
+		e.add(attention, assignRole(role, kubelet, p.Registry),
+			"the kubelet's identity has no role to pull from %s, whose repositories have permissions of their own (ABAC): AcrPull counts for nothing",
+			host)
+	default:
+		e.add(attention, assignRole(role, kubelet, p.Registry), "the kubelet's identity has no role to pull from %s", host)
+	}
+	if p.Modeless {
+		e.add(attention, "az acr show -n "+strings.TrimSuffix(host, registryOfAzure)+" --query roleAssignmentMode",
+			"couldn't check whether the repositories of %s have permissions of their own, in which AcrPull counts for nothing (Azure doesn't say)", host)
+	}
+	if p.Chosen {
+		e.add(attention, "look whether the nodes' is among them", "%s answers chosen networks alone", host)
+	}
+}
+
+// assignRole is for people: the bot assigns nobody a role.
+func assignRole(role, kubelet, registry string) string {
+	return `az role assignment create --role "` + role + `" --scope ` + registry + " --assignee-object-id " + kubelet +
+		" --assignee-principal-type ServicePrincipal"
 }

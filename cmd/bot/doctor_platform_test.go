@@ -9,12 +9,16 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/3astronautas/algesta/sandbox/azure"
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
@@ -98,4 +102,55 @@ func TestTheDoctorReadsTheIngressClassesOfARealCluster(t *testing.T) {
 	text, _ := newPractice(t, c.Kubeconfig, namespace).says()
 	require.Contains(t, text, "WARN  ingress class managed-"+namespace+": the managed NGINX of AKS ")
 	require.Contains(t, text, "30 November 2026 (learn.microsoft.com/azure/aks/app-routing-nginx-to-gateway-api-migration, as of 2026-08-03)")
+}
+
+// TestTheDoctorAsksAzureWhetherTheNodesMayPull, and says what to do about it.
+func TestTheDoctorAsksAzureWhetherTheNodesMayPull(t *testing.T) {
+	t.Parallel()
+	home := kubeconfigServer(t, answering(t, map[string]string{"/version": `{"gitVersion":"v1.37.2"}`}))
+	cluster := azure.Cluster{
+		Subscription: azure.NewID(), Group: "rg-shop", Name: "aks-shop", Server: home.server, CA: home.ca, Kubelet: azure.NewID(), Network: "kubenet",
+	}
+	registry := azure.RegistryResource{Subscription: cluster.Subscription, Group: "rg-shop", Name: "acrshop", Abac: true, Chosen: true}
+	who := azure.Identity{
+		ClientID: azure.NewID(), ObjectID: azure.NewID(), Secret: "client-" + azure.NewID(),
+		Roles: map[string][]string{azure.ClusterUser: {cluster.ID()}, azure.Reader: {registry.ID()}},
+	}
+	cloud := azure.New(t, azure.Options{Identities: []azure.Identity{who}, Clusters: []azure.Cluster{cluster}})
+	cloud.AddRegistry(registry)
+	p := newPractice(t, nowhere(t), "production")
+	p.write("secret", who.Secret)
+	p.write("azure.pem", string(cloud.CA()))
+	p.replace("config.yaml", "policyFile:", "registries: [{host: acrshop.azurecr.io}]\npolicyFile:")
+	b, err := os.ReadFile(filepath.Join(p.dir, "config.yaml"))
+	require.NoError(t, err)
+	clusters := fmt.Sprintf("clusters:\n  - {name: main, access: clientSecret, azure: {resourceID: %s, tenantID: %s, clientID: %s, secretFile: secret, "+
+		"authorityHost: %q, resourceManager: %q, caFile: azure.pem}}\n",
+		cluster.ID(), cloud.Tenant(), who.ClientID, cloud.AuthorityHost(), cloud.ManagerURL())
+	p.write("config.yaml", regexp.MustCompile(`clusters:\n.*\n`).ReplaceAllLiteralString(string(b), clusters))
+	text, _ := p.says()
+	require.Contains(t, text, "WARN  the network plugin kubenet of AKS is supported until 30 March 2028 (github.com/Azure/AKS/issues/4859")
+	require.Contains(t, text, "WARN  the kubelet's identity has no role to pull from acrshop.azurecr.io, whose repositories have permissions of their own")
+	require.Contains(t, text, `→ az role assignment create --role "Container Registry Repository Reader" --scope `+registry.ID()+
+		" --assignee-object-id "+cluster.Kubelet)
+	require.Contains(t, text, "WARN  acrshop.azurecr.io answers chosen networks alone")
+	cloud.Change(func(ids []azure.Identity, _ []azure.Cluster) {
+		ids[0].Roles = map[string][]string{azure.ClusterUser: {cluster.ID()}}
+	})
+	text, _ = p.says()
+	require.Contains(t, text, "WARN  couldn't check whether the nodes may pull from acrshop.azurecr.io (I can read no registry")
+}
+
+// serverPlace is where a server is, and its certificate authority.
+type serverPlace struct {
+	server string
+	ca     []byte
+}
+
+// kubeconfigServer is the server in a kubeconfig.
+func kubeconfigServer(t *testing.T, path string) serverPlace {
+	t.Helper()
+	cfg, err := clientcmd.LoadFromFile(path)
+	require.NoError(t, err)
+	return serverPlace{cfg.Clusters["c"].Server, cfg.Clusters["c"].CertificateAuthorityData}
 }

@@ -87,6 +87,7 @@ type Server struct {
 	identities []Identity
 	clusters   []Cluster
 	images     []Image
+	resources  []RegistryResource
 	faults     map[Part]Fault
 	redirect   string
 	requests   []Request

@@ -36,6 +36,7 @@ type Cluster struct {
 	Version    string // of Kubernetes
 	Network    string // azure, kubenet, none
 	Stopped    bool
+	Kubelet    string // the object ID of the identity that its nodes pull with
 	// IngressAddOn says that the managed NGINX is on.
 	IngressAddOn bool
 }
@@ -55,8 +56,13 @@ func (s *Server) manage(w http.ResponseWriter, r *http.Request, note *Request) {
 	note.ClientID = who.ClientID
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	want := managerAPI
-	if len(parts) == 1 {
+	switch {
+	case len(parts) == 1:
 		want = subsAPI
+	case len(parts) == 5 && strings.EqualFold(parts[3]+"/"+parts[4], registryType):
+		want = registryAPI
+	case len(parts) == 11:
+		want = assignmentAPI
 	}
 	if version := r.URL.Query().Get("api-version"); version == "" {
 		fault(w, http.StatusBadRequest, "MissingApiVersionParameter",
@@ -71,6 +77,10 @@ func (s *Server) manage(w http.ResponseWriter, r *http.Request, note *Request) {
 		s.subscriptions(w, who)
 	case len(parts) == 5 && r.Method == http.MethodGet && strings.EqualFold(parts[3]+"/"+parts[4], clusterType):
 		s.listed(w, who, parts[1])
+	case len(parts) == 5 && r.Method == http.MethodGet && strings.EqualFold(parts[3]+"/"+parts[4], registryType):
+		s.registries(w, who, parts[1])
+	case len(parts) == 11 && r.Method == http.MethodGet && strings.EqualFold(parts[9]+"/"+parts[10], assignmentType):
+		s.assignments(w, r, who, "/"+strings.Join(parts[:8], "/"))
 	case len(parts) >= 8 && strings.EqualFold(parts[5]+"/"+parts[6], clusterType):
 		s.cluster(w, r, who, parts)
 	default:
@@ -195,6 +205,7 @@ func (c Cluster) resource() map[string]any {
 			"currentKubernetesVersion": c.Version, "kubernetesVersion": c.Version, "powerState": map[string]string{"code": power},
 			"fqdn": strings.TrimPrefix(c.Server, "https://"), "networkProfile": map[string]string{"networkPlugin": c.Network},
 			"aadProfile":           map[string]any{"managed": true, "enableAzureRBAC": false},
+			"identityProfile":      map[string]any{"kubeletidentity": map[string]string{"objectId": c.Kubelet}},
 			"disableLocalAccounts": true, "supportPlan": "KubernetesOfficial",
 			"ingressProfile": map[string]any{"webAppRouting": map[string]any{"enabled": c.IngressAddOn}},
 		},
