@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"os/exec"
 	"regexp"
 	"strings"
 	"time"
@@ -115,8 +114,6 @@ func explained(err error, met *azureTrip) *azureError {
 	case errors.As(err, &failed) && met.status == http.StatusBadRequest,
 		strings.Contains(err.Error(), "the requested identity isn't assigned"), strings.Contains(err.Error(), "system assigned identity"):
 		out.code = notAssigned
-	case strings.Contains(err.Error(), "AzureCLICredential"), errors.Is(err, exec.ErrNotFound):
-		out.code = noAzureCLI
 	}
 	return out
 }
@@ -181,7 +178,7 @@ var azureHelp = map[string]string{ //nolint:gosec // sentences about credentials
 	noCertificate:   "azure.certificateFile holds no certificate with its key",
 	noIdentity:      "I don't know the tenant or the client ID: set azure.tenantID and azure.clientID",
 	notAssigned:     "this machine doesn't have the managed identity that azure.clientID names",
-	noAzureCLI:      "the Azure CLI has no signed-in person: run `az login`",
+	noAzureCLI:      "the Azure CLI gives me no token: run `az login` as the user that I run as",
 	clockIsWrong:    "a fresh token had expired already: this machine's clock is wrong",
 	unknownCA:       "the certificate of {who} isn't from an authority that I know: a proxy's CA goes into azure.caFile",
 	sentElsewhere:   "{who} sends me to another address, and I don't send credentials there",

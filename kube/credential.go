@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -139,10 +140,25 @@ func (c credentials) fresh(trip *azureTrip) (azcore.TokenCredential, error) {
 			ClientOptions: options, DisableInstanceDiscovery: private,
 		})
 	case AzureCLI:
-		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: id.TenantID})
+		cli, err := azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: id.TenantID})
+		return cliCredential{cli}, err
 	case InCluster, Kubeconfig:
 	}
 	return nil, fmt.Errorf("access %q signs in without Microsoft Entra", c.cfg.Access)
+}
+
+// cliCredential is the Azure CLI. What it prints in the place of a token is nobody's answer on the way, and isn't told.
+type cliCredential struct {
+	cli *azidentity.AzureCLICredential
+}
+
+// GetToken implements azcore.TokenCredential.
+func (c cliCredential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	token, err := c.cli.GetToken(ctx, o)
+	if err != nil && ctx.Err() == nil && entraCode.FindString(err.Error()) == "" {
+		err = &azureError{code: noAzureCLI}
+	}
+	return token, err
 }
 
 // secret is the client secret, of the file or the environment. From now on it is hidden wherever something is shown.
