@@ -208,6 +208,14 @@ func TestWhatIsWrongIsSaidInTheForm(t *testing.T) {
 		"no service": {
 			by: luis, values: map[string]string{"command": "restart", "environment": "production"}, want: map[string]string{"again": ""},
 		},
+		"a change whose service was typed before the form opened, so that it hasn't shown what it does": {
+			by: luis, text: "restart api-gateway", values: map[string]string{"command": "restart", "environment": "production"},
+			want: map[string]string{"again": ""},
+		},
+		"a change of an object of which the same is true": {
+			by: luis, text: "pod delete api-gateway-production-76794f4cdb-f6plm", values: map[string]string{"environment": "production"},
+			want: map[string]string{"again": ""},
+		},
 		"neither a service nor an object": {
 			by: luis, values: map[string]string{"command": "logs", "environment": "production", "service": "", "object": ""},
 			want: map[string]string{"service": "Choose a service, or name an object."},

@@ -36,9 +36,10 @@ const formFactsAge = time.Minute
 func (d *Dispatcher) Submit(ctx context.Context, in algesta.Invocation, values map[string]string) Submission {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
+	sent := values
 	values = d.begun(values, in.Text)
 	book, ok := bookOf(values[commandField])
-	if !ok || d.asksMore(book, values) {
+	if !ok || d.asksMore(book, values) || unseen(book, sent) {
 		return Submission{Again: true}
 	}
 	parsed, problems := d.said(book, values)
@@ -75,6 +76,17 @@ func (d *Dispatcher) asksMore(b runbooks.Runbook, values map[string]string) bool
 		return true
 	}
 	return slices.ContainsFunc(b.Args, func(a runbooks.Arg) bool { return a.Required && values[argField+a.Name] == "" })
+}
+
+// unseen reports whether a form that was sent hasn't shown all of a change yet: what was typed before it opened is filled in for the fields
+// that it didn't have. Its button said Next, so nothing runs before the whole form was shown.
+func unseen(b runbooks.Runbook, sent map[string]string) bool {
+	if !b.Changes() && b.Name != grammar.Undo.Name || !b.About.Placed() {
+		return false
+	}
+	_, service := sent[serviceField]
+	_, object := sent[objectField]
+	return b.About.Service && !service && !object || !b.About.Service && len(b.About.Kinds) > 0 && !object
 }
 
 // said is the command that a form says, with what is wrong in its fields.
