@@ -65,11 +65,12 @@ func (r *reading) soFar() Parsed {
 	r.readPlace()
 	out := r.out
 	about := r.book.About
-	thing, environment := r.found() || about.Slot() == "", out.Environment != "" || !about.Placed()
-	for _, w := range r.free {
+	thing, environment := r.found() || about.Slot() == "", out.Environment != "" || !about.Placed() && !about.Environment
+	for i, w := range r.free {
 		name := w.bare()
 		valid := validName(name)
 		switch {
+		case i == 0 && r.out.Service != "" && strings.EqualFold(name, r.out.Service): // it was read
 		case digits.MatchString(name):
 		case !thing:
 			thing = true
@@ -104,7 +105,7 @@ func (r *reading) word(w word) error {
 	if strings.HasPrefix(w.text, "-") {
 		return r.option(w)
 	}
-	if name, value, ok := strings.Cut(w.text, "="); ok && name != "" {
+	if name, value, ok := strings.Cut(w.text, "="); ok && name != "" && !strings.Contains(name, "://") {
 		return r.named(words.Unaccented(strings.ToLower(name)), name, value)
 	}
 	if a, ok := r.person(w.text); ok {
@@ -279,7 +280,8 @@ func (r *reading) named(name, typed, value string) error {
 	// kubectl writes "set image deployment/x container=image".
 	container, hasContainer := r.arg("container")
 	image, hasImage := r.arg("image")
-	if hasContainer && hasImage && !strings.HasPrefix(typed, "-") && strings.ContainsAny(value, ":/@") {
+	setImage := len(r.typed) > 1 && joined(r.typed[:2]) == "set image"
+	if hasContainer && hasImage && !strings.HasPrefix(typed, "-") && (setImage || strings.ContainsAny(value, ":/@")) {
 		if err := r.set(container, name); err != nil {
 			return err
 		}

@@ -16,7 +16,12 @@ func TestWhatIsLeftOverOfAFreezeIsItsReason(t *testing.T) {
 		"silence ms-orders dev for=1h deploying a lot":    "/algesta silence ms-orders dev until=1h because deploying a lot",
 		`silence ms-orders dev 1h "deploying a lot"`:      "/algesta silence ms-orders dev until=1h because deploying a lot",
 		"freeze production 30m the import runs":           "/algesta freeze production until=30m because the import runs",
+		"scale ms-orders production 4 for the sale":       "/algesta scale ms-orders production replicas=4 because for the sale",
+		"hpa set ms-orders production 1 20":               "/algesta hpa set ms-orders production min=1 max=20",
+		"break-glass production 30m because down":         "/algesta break-glass production because down",
 		"restart ms-orders production because of it, now": "",
+		"snooze i-7f3a9k2mq4x8 1h because we know it":     "",
+		"namespace create team-x dev team=backend":        "",
 	} {
 		_, err := parse(text)
 		if hint == "" {
@@ -41,4 +46,38 @@ func TestALengthIsNoEnvironment(t *testing.T) {
 		require.Empty(t, got.Service, text)
 		require.NotEmpty(t, got.Args["until"], text)
 	}
+}
+
+// What can't be read leaves the rest of what was typed as it was.
+func TestTheWordsThatWereRightAreKept(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{
+		"top nodes production --sort-by=cpu": {
+			"top nodes has no option --sort-by. It knows namespace, reason, w and watch.", "/algesta top nodes production",
+		},
+		"probe api-gateway production": {
+			"api-gateway isn't a host such as api.example.com. /algesta ingress production lists the hosts.", "/algesta probe <host> production",
+		},
+		"probe https://api.example.com:8443/admin?x=1 production": {
+			"https://api.example.com:8443/admin?x=1 is a link. Type the plain name instead.", "/algesta probe <host> production",
+		},
+		"exec ms-orders production": {
+			"I don't open shells or run programs in pods: nobody approves what is typed there, and no plan shows what it does.",
+			"Instead: /algesta env ms-orders production, /algesta health ms-orders production, /algesta connect ms-orders production, " +
+				"/algesta logs ms-orders production or /algesta describe ms-orders production",
+		},
+	} {
+		_, err := parse(text)
+		var known *algesta.Error
+		require.ErrorAs(t, err, &known, text)
+		require.Equal(t, want, [2]string{known.Message.String(), known.Hint.String()}, text)
+	}
+	got, err := parse("set image deployment/ms-orders-development ms-orders=12345 -n development")
+	require.NoError(t, err)
+	require.Equal(t, algesta.Args{"container": "ms-orders", "image": "12345"}, got.Args)
+	_, err = parse("freeze production because x")
+	lacks, ok := AsMissing(err)
+	require.True(t, ok)
+	require.Equal(t, "production", lacks.Service)
+	require.Empty(t, lacks.Environment, "one word names one thing")
 }

@@ -248,6 +248,9 @@ func (p Parser) noShell(target string, line pastedLine) error {
 		target = serviceSlot
 	}
 	place := optionOf(line.rest, "n", "namespace")
+	if place == "" && len(line.rest) == 2 && validName(line.rest[1].bare()) { // "exec api-gateway production"
+		place = line.rest[1].bare()
+	}
 	if place == "" {
 		place = environmentSlot
 	}

@@ -154,10 +154,22 @@ func (r *reading) place() error {
 		return nil
 	}
 	if !r.book.About.Placed() && !r.book.About.Environment {
-		return r.values(free)
+		return r.values(r.clusterOf(free))
+	}
+	if about := r.book.About; about.Host && !r.found() && len(free) > 1 { // "probe api-gateway production"
+		return r.usage(
+			algesta.Say("{} isn't a host such as api.example.com. {} lists the hosts.", clip(free[0].bare()), algesta.Name(r.bot.Typed("ingress", free[1].bare()))),
+			strings.Join([]string{r.book.Name, about.Slot(), free[1].bare()}, " "),
+		)
 	}
 	bare, ok := r.bareArg(free[0].bare())
-	if _, span := runbooks.Span(free[0].bare()); span && ok && r.book.Own && r.book.About.Environment && r.out.Environment == "" {
+	_, span := runbooks.Span(free[0].bare())
+	if _, ends := r.arg("until"); span && !ends && r.book.Own && r.book.Changes() {
+		return r.usage(
+			algesta.Say("{} takes no length of time: the policy says how long it lasts.", r.book.Name), retype(without(r.typed, free[0])),
+		)
+	}
+	if span && ok && r.book.Own && r.book.About.Environment && r.out.Environment == "" {
 		r.out.Environment, r.out.Service, r.free = r.out.Service, "", nil // "freeze production 2h": no environment is called so
 		return r.values(free)
 	}
@@ -174,6 +186,28 @@ func (r *reading) place() error {
 		free = free[1:]
 	}
 	return r.values(free)
+}
+
+// clusterOf takes the first of what is left over for the environment whose cluster a command is about, where none was named yet.
+func (r *reading) clusterOf(free []word) []word {
+	_, named := r.out.Args[runbooks.ClusterArg]
+	a, ok := r.arg(runbooks.ClusterArg)
+	if !ok || named || !r.book.About.Cluster || len(free) == 0 || !validName(free[0].bare()) || valueLike(free[0].bare()) {
+		return free
+	}
+	if _, bare := r.bareArg(free[0].bare()); bare || r.set(a, free[0].bare()) != nil {
+		return free
+	}
+	return free[1:]
+}
+
+// without are words but for one.
+func without(typed []word, one word) []word {
+	at := slices.Index(typed, one)
+	if at < 0 {
+		return typed
+	}
+	return slices.Concat(typed[:at], typed[at+1:])
 }
 
 // complete reports whether a command that names no thing says enough: it is about nothing, or about an environment as a whole, which it
@@ -256,23 +290,58 @@ func (r *reading) last(free []word, read func(string) error) error {
 		}
 		free = free[1:]
 	}
-	if len(free) > 0 {
-		if err := r.refuseEntity(free[0].text); err != nil {
-			return err
-		}
-		err := r.wrong("I don't know what \"{}\" means here.", clip(free[0].text))
-		if known, ok := errors.AsType[*algesta.Error](err); ok && r.book.Own && r.book.Changes() && r.out.Reason == "" {
-			so := r.soFar() // these take a reason, and what is left over is most likely it
-			text := r.form(so, so.Service, so.Environment)
-			if so.Service == "" && so.Environment != "" && r.book.About.Environment { // it's about the whole of it
-				text = so.Retype("", so.Environment)
-			}
-			text += " because " + reason(free)
-			known.Hint, known.Err = algesta.Say("{}", algesta.Name(r.bot.Typed(text))), nil
-		}
+	if len(free) > 0 && r.ends(free[0].bare()) {
+		free = free[1:]
+	}
+	if len(free) == 0 {
+		return nil
+	}
+	if err := r.refuseEntity(free[0].text); err != nil {
 		return err
 	}
-	return nil
+	err := r.wrong("I don't know what \"{}\" means here.", clip(free[0].text))
+	if known, ok := errors.AsType[*algesta.Error](err); ok && r.book.Changes() && r.out.Reason == "" {
+		so := r.soFar() // changes take a reason, and what is left over is most likely it
+		var left string
+		if names := r.numbers(); len(names) == len(free) && allDigits(free) { // "hpa set api-gateway production 2 6"
+			for i, name := range names {
+				left += " " + name + "=" + free[i].bare()
+			}
+		} else {
+			left = " because " + reason(free)
+		}
+		text := r.form(so, so.Service, so.Environment)
+		if so.Service == "" && so.Environment != "" && r.book.About.Environment { // it's about the whole of it
+			text = so.Retype("", so.Environment)
+		}
+		known.Hint, known.Err = algesta.Say("{}", algesta.Name(r.bot.Typed(text+left))), nil
+	}
+	return err
+}
+
+// ends takes a length of time for the end of something that has one and wasn't given it: "snooze i-7f3a9k2mq4x8 1h".
+func (r *reading) ends(text string) bool {
+	a, ok := r.arg("until")
+	_, given := r.out.Args["until"]
+	if _, span := runbooks.Span(text); !span || !ok || given {
+		return false
+	}
+	return r.set(a, text) == nil
+}
+
+// numbers are the names of the numbers that the command takes, has no other word for, and wasn't given.
+func (r *reading) numbers() []string {
+	var names []string
+	for _, a := range r.book.Args {
+		if _, given := r.out.Args[a.Name]; a.Kind == runbooks.IntArg && !a.Hidden && !a.Bare && !given {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+func allDigits(list []word) bool {
+	return !slices.ContainsFunc(list, func(w word) bool { return !digits.MatchString(w.bare()) })
 }
 
 // kubeName is what Kubernetes allows for names, in any case; longestName is its bound.
