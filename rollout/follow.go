@@ -58,10 +58,12 @@ type Health struct {
 	Known    bool          `json:"known"` // false: could not be read, "not compared"
 	Ready    int32         `json:"ready"`
 	Desired  int32         `json:"desired"`
-	Restarts int32         `json:"restarts"`          // of its pods, within Window
-	Window   time.Duration `json:"window,omitempty"`  // how far back Restarts counts
-	Waiting  []string      `json:"waiting,omitempty"` // reasons such as CrashLoopBackOff, sorted, each once
-	State    string        `json:"state,omitempty"`   // of what has no pods, in the words of the poll that compares it
+	Restarts int32         `json:"restarts"`           // of its pods, within Window
+	Window   time.Duration `json:"window,omitempty"`   // how far back Restarts counts
+	Waiting  []string      `json:"waiting,omitempty"`  // reasons such as CrashLoopBackOff, sorted, each once
+	AtLeast  bool          `json:"at_least,omitempty"` // Restarts may be more: a pod keeps no times but that of its last restart
+	Looping  int           `json:"looping,omitempty"`  // pods that restarted twice or more, and lately
+	State    string        `json:"state,omitempty"`    // of what has no pods, in the words of the poll that compares it
 }
 
 // Progress is a rollout at one moment, in words.

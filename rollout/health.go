@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/words"
 )
@@ -22,7 +24,12 @@ func HealthOf(r Rollout, now time.Time) Health {
 		if IsReady(pod) {
 			h.Ready++
 		}
-		h.Restarts += restartsSince(pod, now.Add(-restartWindow))
+		lately := restartsSince(pod, now.Add(-restartWindow))
+		h.Restarts += lately
+		if loops(pod, now) {
+			h.Looping++
+		}
+		h.AtLeast = h.AtLeast || lately > 0 && lately < Restarts(pod)
 		if s := StateOf(pod); s.Reason != "" {
 			h.Waiting = append(h.Waiting, s.Reason)
 		}
@@ -30,6 +37,11 @@ func HealthOf(r Rollout, now time.Time) Health {
 	slices.Sort(h.Waiting)
 	h.Waiting = slices.Compact(h.Waiting)
 	return h
+}
+
+// loops reports whether the pod restarted twice or more, and lately.
+func loops(pod *corev1.Pod, now time.Time) bool {
+	return pod.DeletionTimestamp == nil && Restarts(pod) > 1 && restartsSince(pod, now.Add(-restartWindow)) > 0
 }
 
 // window is how far back restarts can be counted: not further than the oldest pod that was restarted, for the restarts of a new pod did not
@@ -68,6 +80,7 @@ func Compare(before, after Health) (Verdict, algesta.Text) {
 	note(float64(after.missing() - before.missing()))
 	note(restartsDiffer(before, after))
 	note(float64(len(after.Waiting) - len(before.Waiting)))
+	note(float64(after.Looping - before.Looping)) // one that crashes again and again runs for a moment each time, without a reason to wait
 	verdict := Same
 	switch {
 	case worse:
@@ -109,7 +122,11 @@ func (h Health) rate() float64 {
 
 // words say how it was before, and only what differs or was wrong.
 func (h Health) words(after Health) string {
-	out := fmt.Sprintf("before: %d in %s", h.Restarts, words.Span(h.Window))
+	count := fmt.Sprint(h.Restarts)
+	if h.AtLeast {
+		count = "at least " + count
+	}
+	out := fmt.Sprintf("before: %s in %s", count, words.Span(h.Window))
 	if h.missing() > 0 || after.missing() > 0 {
 		out += fmt.Sprintf(", %d of %d ready", h.Ready, h.Desired)
 	}

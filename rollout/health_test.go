@@ -44,6 +44,16 @@ func TestCompare(t *testing.T) {
 			with(func(h *rollout.Health) { h.Window = time.Minute }),
 			rollout.Healthier,
 		},
+		"the pod that crashed again and again isn't there any more, however short the watching": {
+			with(func(h *rollout.Health) { h.Restarts, h.Window, h.Looping = 7, 76*time.Second, 1 }),
+			with(func(h *rollout.Health) { h.Window = 10 * time.Second }),
+			rollout.Healthier,
+		},
+		"it's still there": {
+			with(func(h *rollout.Health) { h.Restarts, h.Window, h.Looping = 7, 76*time.Second, 1 }),
+			with(func(h *rollout.Health) { h.Window, h.Looping = 10*time.Second, 1 }),
+			rollout.Same,
+		},
 		"one restart where there were some": {
 			with(func(h *rollout.Health) { h.Restarts = 3 }), with(func(h *rollout.Health) { h.Restarts, h.Window = 1, time.Minute }), rollout.Same,
 		},
@@ -60,6 +70,31 @@ func TestCompare(t *testing.T) {
 			t.Parallel()
 			got, _ := rollout.Compare(tt.before, tt.after)
 			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// A pod keeps the time of its last restart alone: what was counted of one that is older than the window isn't all of it.
+func TestRestartsOfAnOldPodAreSaidAsKubectlCountsThem(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		age           time.Duration
+		trouble, then string
+	}{
+		"a young pod": {9 * time.Minute, "crashes (exit 1, 24 restarts in 9 min).", "(before: 24 in 9 min, "},
+		"an old one":  {11 * time.Minute, "crashes (exit 1, 24 restarts).", "(before: at least 1 in 10 min, "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := gateway()
+			g.pods = nil
+			rollouttest.Crashing(g.pod(3, "aaaaa", tt.age), 24, rollouttest.Noon.Add(-20*time.Second))
+			r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: g}, workload)
+			require.NoError(t, err)
+			said, _ := r.Trouble(rollouttest.Noon)
+			require.Contains(t, said.String(), tt.trouble)
+			_, compared := rollout.Compare(rollout.HealthOf(r, rollouttest.Noon), rollout.Health{Known: true, Desired: 4, Ready: 4})
+			require.Contains(t, compared.String(), tt.then)
 		})
 	}
 }

@@ -54,7 +54,7 @@ func (r Rollout) whyBlocked(pod *corev1.Pod, s PodState) algesta.Text {
 	}
 	return algesta.Say(
 		"Pod {} {}, and {} replaces no pod while one isn't ready (podManagementPolicy OrderedReady). "+
-			"Delete {}: then it's made again as it's wanted now.",
+			"Once {} is deleted, it's created again from the new template.",
 		algesta.Name(pod.Name), what, algesta.Name(r.Workload.Name), algesta.Name(pod.Name),
 	)
 }

@@ -32,7 +32,7 @@ func TestAnOrderedRolloutSaysForWhichPodItWaits(t *testing.T) {
 	require.Equal(t, rollout.Broken, p.Phase, "nothing would ever move")
 	require.Equal(
 		t, "Pod mongodb-2 crashes (CrashLoopBackOff), and mongodb replaces no pod while one isn't ready (podManagementPolicy OrderedReady). "+
-			"Delete mongodb-2: then it's made again as it's wanted now.", p.Why.String(),
+			"Once mongodb-2 is deleted, it's created again from the new template.", p.Why.String(),
 	)
 	p, _ = wentBack().at(t, f, 10*time.Second)
 	require.Equal(t, rollout.Moving, p.Phase, "it's said once")

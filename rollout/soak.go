@@ -30,9 +30,14 @@ func (p Progress) complete(r Rollout, fresh []*corev1.Pod, f Follow, now time.Ti
 	p.Line = algesta.Say("{} of {} ready after {}", p.Ready, p.Of, words.Span(p.Took))
 	p.Short = p.Line
 	after := HealthOf(r, now)
-	after.Window, after.Restarts = now.Sub(f.CompleteAt), 0
+	after.Window, after.Restarts, after.Looping = now.Sub(f.CompleteAt), 0, 0
 	for _, pod := range fresh {
 		after.Restarts += f.restarted(pod)
+	}
+	for _, pod := range r.Pods {
+		if pod.CreationTimestamp.Time.Before(f.StartedAt) && loops(pod, now) { // it's still there
+			after.Looping++
+		}
 	}
 	p.Verdict, p.Compare = Compare(f.Before, after)
 	return p, f

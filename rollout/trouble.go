@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,7 +18,7 @@ func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
 	fresh, old := r.Split()
 	var worst PodState
 	var sick *corev1.Pod
-	bad, restarts := 0, int32(0)
+	bad, restarts, lately := 0, int32(0), int32(0)
 	for _, pod := range fresh {
 		if s := StateOf(pod); s.Reason != "" {
 			bad++
@@ -25,7 +26,8 @@ func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
 				worst, sick = s, pod
 			}
 		}
-		restarts += restartsSince(pod, now.Add(-restartWindow))
+		lately += restartsSince(pod, now.Add(-restartWindow))
+		restarts += Restarts(pod)
 	}
 	if bad == 0 {
 		for _, pod := range r.blocking(old) {
@@ -45,7 +47,10 @@ func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
 	detail := quote(worst.Reason)
 	why, known := rules.WhyPod(sick, r.ref(), now)
 	if worst.Word == "crashing" {
-		detail = fmt.Sprintf("exit %d, %s in %s", worst.Exit, words.Count(restarts, "restart"), words.Span(r.window(now)))
+		detail = fmt.Sprintf("exit %d, %s", worst.Exit, words.Count(restarts, "restart"))
+		if lately == restarts { // of an older pod it isn't known when all of them were, and kubectl shows all
+			detail += " in " + words.Span(r.window(now))
+		}
 	} else if worst.Message != "" {
 		detail += ": " + quote(worst.Message)
 	}
@@ -58,6 +63,12 @@ func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
 		out = algesta.Say("{} of the current revision {}: {}.", which, plural(worst.Word, bad), marked(why))
 	}
 	return out.Then("{}", r.whoServes()), true
+}
+
+// Sick reports whether pods of the current revision can't run as they are.
+func (r Rollout) Sick() bool {
+	fresh, _ := r.Split()
+	return slices.ContainsFunc(fresh, func(pod *corev1.Pod) bool { return StateOf(pod).Reason != "" })
 }
 
 // plural turns a pod's state into what several pods do.

@@ -237,7 +237,7 @@ func TestAPodThatCantRunIsInTheWayOfAStatefulSet(t *testing.T) {
 	require.Equal(t, rollout.Broken, end.Phase)
 	require.Regexp(
 		t, `^Pod loki-2 crashes \(\w+\), and loki replaces no pod while one isn't ready \(podManagementPolicy OrderedReady\)\. `+
-			`Delete loki-2: then it's made again as it's wanted now\.$`, end.Why.String(),
+			`Once loki-2 is deleted, it's created again from the new template\.$`, end.Why.String(),
 	)
 	require.Contains(t, strings.Join(p.answers(t, "status"), "\n"), "Delete loki-2")
 
