@@ -89,7 +89,7 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	)
 	s.askMovable(ctx, c, typed, &p)
 	p.Warnings = append(p.Warnings, warnings...)
-	if s.now >= 0 && s.rollout.Controller != nil && !s.rollout.Done() && !s.rollout.Refused() {
+	if s.now >= 0 && s.rollout.Controller != nil && s.rollout.Sick() {
 		p.Warnings = append(
 			p.Warnings,
 			algesta.Say("A restart doesn't fix a version that can't start: {} goes back instead.", command(in, "rollback", "")),

@@ -65,6 +65,7 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	if err != nil {
 		return algesta.Plan{}, err
 	}
+	s.there = s.podsOf(to)
 	var overtaken bool
 	w.undone, overtaken = s.undone(s.wroteTemplate())
 	p, cause := s.rollbackWords(w)

@@ -130,6 +130,27 @@ func TestWarnings(t *testing.T) {
 					"for room; the old pods keep serving.",
 			},
 		},
+		"a full quota, and a way back to a version whose pods are all there": {
+			"rollback", nil, func(s *still) {
+				s.deployment.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{
+					MaxUnavailable: new(percent("0%")),
+					MaxSurge:       new(percent("25%")),
+				}
+				s.quota(corev1.ResourceList{"limits.cpu": resource.MustParse("4")}, corev1.ResourceList{"limits.cpu": resource.MustParse("4")})
+				s.pods = nil
+				for _, name := range []string{"wwwww", "xxxxx", "yyyyy", "zzzzz"} {
+					s.pod(1, name, 72*time.Hour)
+				}
+			}, nil,
+		},
+		"a restart while the pods of the version are starting": {
+			"restart", nil, func(s *still) {
+				s.deployment.Status = rollouttest.Rolling()
+				s.pods = s.pods[:2]
+				s.pod(1, "xxxxx", time.Hour)
+				s.pod(1, "yyyyy", time.Hour)
+			}, []string{"A rollout is still under way: 2 of 4 ready, 2 old pods serving."},
+		},
 		"a quota that wants what a container does not state": {
 			"deploy",
 			algesta.Args{"image": "12346"},

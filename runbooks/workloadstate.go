@@ -24,6 +24,7 @@ type workloadState struct {
 	ranges    []corev1.LimitRange
 	argo      argoApplication // that owns the workload; the zero value when none does, or it could not be read
 	unchecked []algesta.Text  // what could not be read, as warnings
+	there     int32           // pods that run already what a rollback leads to
 }
 
 // readWorkloadState reads everything at once. Only the workload and its history must be readable; what else can't be read is
@@ -183,9 +184,21 @@ func autoscaled(h autoscalingv2.HorizontalPodAutoscaler, pods int32) algesta.Tex
 	return algesta.Say("autoscaled {}–{}", least(h), h.Spec.MaxReplicas)
 }
 
-// extra is how many pods more than now there are at the peak of a rollout.
+// extra is how many pods more than now there are at the peak of a rollout. It starts no more than are missing of the version it leads to:
+// going back from one that never came up, whose old pods are all there, starts none.
 func (s workloadState) extra(surge int32) int32 {
-	return max(0, s.d.Replicas()+surge-s.d.Made())
+	return max(0, min(s.d.Replicas()+surge-s.d.Made(), s.d.Replicas()-s.there))
+}
+
+// podsOf is how many pods of a revision are there and stay.
+func (s workloadState) podsOf(to rollout.Revision) int32 {
+	var n int32
+	for _, pod := range s.rollout.Pods {
+		if pod.DeletionTimestamp == nil && to.Runs(pod) {
+			n++
+		}
+	}
+	return n
 }
 
 // stateWarnings says what state the pods are in, when something is wrong with them or a rollout is under way.
