@@ -308,7 +308,7 @@ func changeBefore(s *facts.Snapshot, f *rules.Finding) (at time.Time, wording st
 		case life.Began.IsZero():
 			if at.IsZero() {
 				wording = fmt.Sprintf(
-					"Revision %d of %s ran before and was rolled out again; when isn't known.",
+					"Revision %d of %s was rolled out again; when isn't known.",
 					facts.RevisionOf(w.Current()),
 					w.Ref.Name,
 				)
@@ -325,7 +325,7 @@ func changeBefore(s *facts.Snapshot, f *rules.Finding) (at time.Time, wording st
 func rolledOut(s *facts.Snapshot, w *facts.Workload, life facts.Life) string {
 	how := "was rolled out"
 	if life.Again {
-		how = "ran before and was rolled out again"
+		how = "was rolled out again"
 	}
 	out := fmt.Sprintf("Revision %d of %s %s %s", facts.RevisionOf(w.Current()), w.Ref.Name, how, facts.When(life.Began))
 	if life.Cause != "" {

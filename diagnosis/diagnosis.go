@@ -172,7 +172,7 @@ func whyLower(c, first Chain) string {
 	case c.Confidence.Rank() > first.Confidence.Rank():
 		why = "it is less certain"
 	default:
-		why = "it is independent and weighs about the same"
+		why = "it's separate, and about as serious"
 	}
 	if c.WhyLower != "" {
 		why += "; " + strings.TrimSuffix(c.WhyLower, ".")

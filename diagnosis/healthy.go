@@ -133,7 +133,7 @@ func healthyRest(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 			lines = append(
 				lines,
 				fmt.Sprintf(
-					"%s %s is at %d of %d to %d pods.",
+					"%s %s keeps %d pods (%d to %d).",
 					facts.KindAutoscaler,
 					h.Name,
 					h.Status.CurrentReplicas,

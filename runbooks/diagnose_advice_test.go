@@ -22,7 +22,7 @@ func TestAReportGivesTwoPiecesOfAdvice(t *testing.T) {
 	require.Equal(t, algesta.Good, r.Tone)
 	require.Len(t, r.Body, 3)
 	require.Contains(t, r.Body[1].Text.String(), "Worth knowing: One pod. One node.")
-	require.True(t, strings.HasPrefix(r.Body[2].Text.String(), "Couldn't check:"))
+	require.True(t, strings.HasPrefix(r.Body[2].Text.String(), "Couldn't check services: No right."))
 	for _, b := range r.Body {
 		require.NotContains(t, b.Text.String(), "No probe.")
 	}

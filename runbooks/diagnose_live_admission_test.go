@@ -45,7 +45,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 			made: made(app("many", "12345", replicas(5))),
 			says: "ResourceQuota production-quota is used up (requested: pods=1, used: pods=2, limited: pods=2), so 3 pods of many cannot be " +
 				"created.",
-			command: "kubectl describe resourcequota production-quota -n NS",
+			command: "/algesta quota NS",
 		},
 	})
 	demanding := newBrokenNamespace(t, control.ForTest(t))
@@ -65,7 +65,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 		"a quota that is nearly full": {
 			rule: "quota-nearly-full", about: "resourcequota/cpu-quota", made: made(app("steady", "12345", requests("cpu", "95m"))),
 			says:    "ResourceQuota cpu-quota is nearly full: requests.cpu at 95 %.",
-			command: "kubectl describe resourcequota cpu-quota -n NS",
+			command: "/algesta quota NS",
 		},
 	})
 	small := newBrokenNamespace(t, control.ForTest(t))
@@ -76,7 +76,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 			about:   "hpa/growing",
 			made:    made(scalerOf("growing", "growing", 9), app("growing", "12345", requests("cpu", "20m"))),
 			says:    "HorizontalPodAutoscaler growing may ask for 9 pods, but ResourceQuota small-quota leaves room for 5 (requests.cpu).",
-			command: "kubectl describe resourcequota small-quota -n NS",
+			command: "/algesta quota NS",
 		},
 	})
 }

@@ -51,7 +51,7 @@ func DiagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Worth knowing:"), algesta.Dated(words))})
 	}
 	if lines := unchecked(relevant(d), c.Target.Namespace); len(lines) > 0 {
-		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Couldn't check:"), strings.Join(lines, " "))})
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Couldn't check"), strings.Join(lines, " "))})
 	}
 	return r
 }

@@ -110,10 +110,16 @@ func (x *index) addWorkloads(s *Snapshot) {
 		}
 	}
 	for _, o := range s.statefulSets {
-		x.workload(RefOf(KindStatefulSet, o), int(ptr.Deref(o.Spec.Replicas, 1)), &o.Spec.Template)
+		w := x.workload(RefOf(KindStatefulSet, o), int(ptr.Deref(o.Spec.Replicas, 1)), &o.Spec.Template)
+		if o.Status.CurrentRevision != o.Status.UpdateRevision {
+			w.newest = o.Status.UpdateRevision
+		}
 	}
 	for _, o := range s.daemonSets {
-		x.workload(RefOf(KindDaemonSet, o), int(o.Status.DesiredNumberScheduled), &o.Spec.Template)
+		w := x.workload(RefOf(KindDaemonSet, o), int(o.Status.DesiredNumberScheduled), &o.Spec.Template)
+		if generation := o.Annotations[appsv1.DeprecatedTemplateGeneration]; generation != "" && generation != "1" {
+			w.newest = generation
+		}
 	}
 	for _, o := range s.jobs {
 		x.workload(RefOf(KindJob, o), int(ptr.Deref(o.Spec.Parallelism, 1)), &o.Spec.Template)

@@ -76,6 +76,7 @@ type Workload struct {
 	Unread   bool                    // that not all of its pods were read: ready is what its status says
 	Finished []*corev1.Pod           // Failed and Succeeded pods that are still listed
 	Leaving  time.Time               // when the last of its pods that are being deleted must be gone
+	newest   string                  // of a StatefulSet or a DaemonSet whose template replaces another: how its pods are labeled
 }
 
 // Rollout is what is special about a Deployment.
@@ -120,6 +121,22 @@ func (w *Workload) BackTo() *appsv1.ReplicaSet {
 	}
 	return nil
 }
+
+// ReplacesOther says that the pod is of the newest template of a StatefulSet or a DaemonSet, and that there was another before. Which one that
+// was isn't known here: their controllers keep it in objects of their own.
+func (w *Workload) ReplacesOther(p *corev1.Pod) bool {
+	if w.newest == "" {
+		return false
+	}
+	if w.Ref.Kind == KindDaemonSet {
+		return p.Labels[templateGenerationLabel] == w.newest
+	}
+	return p.Labels[appsv1.ControllerRevisionHashLabelKey] == w.newest
+}
+
+// templateGenerationLabel is the label by which the controller of DaemonSets still counts templates on pods, as the annotation
+// appsv1.DeprecatedTemplateGeneration does on the DaemonSet.
+const templateGenerationLabel = "pod-template-generation"
 
 // Before is the newest older ReplicaSet. Nil when there is none.
 func (w *Workload) Before() *appsv1.ReplicaSet {

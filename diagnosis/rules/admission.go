@@ -291,7 +291,7 @@ func quotaExceeded(d *denial) *Finding {
 	f := d.finding(ref, fmt.Sprintf("ResourceQuota %s is used up (%s)", ref.Name, d.s.Brief(wording, 160)),
 		Remedy{
 			Text:    "Scale something down, or raise the quota.",
-			Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", ref.Name, ref.Namespace),
+			Command: quotaCommand(d.s, ref.Namespace),
 		})
 	if q != nil {
 		f.show(facts.Evidence{Object: ref, Field: "status", Quote: QuotaWords(q)}, false)
@@ -357,7 +357,7 @@ func quotaNearlyFull(s *facts.Snapshot) []*Finding {
 			Shown: []facts.Evidence{{Object: ref, Field: "status", Quote: QuotaWords(q)}},
 			Remedy: Remedy{
 				Text:    "Make room before the next deploy: its extra pods may not fit.",
-				Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", q.Name, q.Namespace),
+				Command: quotaCommand(s, q.Namespace),
 			},
 		})
 	}

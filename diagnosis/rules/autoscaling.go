@@ -314,7 +314,7 @@ func autoscalerBeyondQuota(s *facts.Snapshot) []*Finding {
 					},
 					Remedy: Remedy{
 						Text:    "Raise the quota, or lower the maximum.",
-						Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", q.Name, q.Namespace),
+						Command: quotaCommand(s, q.Namespace),
 					},
 				})
 			}

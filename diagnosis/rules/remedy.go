@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,6 +34,11 @@ func Typed(s *facts.Snapshot, r Remedy) Remedy {
 	return r
 }
 
+// quotaCommand shows how full the quotas of a namespace are, and who uses them.
+func quotaCommand(s *facts.Snapshot, namespace string) string {
+	return s.Setting().Bot.Typed("quota", cmp.Or(s.Setting().Environments[namespace], namespace))
+}
+
 // revisionWords is a revision with the version that it runs, as in "revision 5 (12344)".
 func revisionWords(set *appsv1.ReplicaSet) string {
 	wording := fmt.Sprintf("revision %d", facts.RevisionOf(set))
@@ -49,9 +55,15 @@ func revisionWords(set *appsv1.ReplicaSet) string {
 }
 
 // rollbackOr offers the revision before when the failing pod is of the newest one, this one never worked, and there is
-// one to go back to; otherwise only the fix is offered.
+// one to go back to; otherwise only the fix is offered. Of a StatefulSet and a DaemonSet the rollback itself finds which one that is.
 func rollbackOr(c *facts.Container, fix string) Remedy {
 	back := c.Owner.BackTo()
+	if c.Owner.ReplacesOther(c.Pod) && !c.WorkedBefore() {
+		return Remedy{
+			Text: fmt.Sprintf("Roll back to the version before. To go forward instead: %s%s", strings.ToLower(fix[:1]), fix[1:]),
+			Verb: "rollback", Target: c.Owner.Ref, called: c.Owner.Ref.String(),
+		}
+	}
 	if back == nil || !c.Owner.IsCurrent(c.Pod) || c.WorkedBefore() {
 		return Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.Pod.Name, c.Pod.Namespace)}
 	}
