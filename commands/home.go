@@ -116,12 +116,33 @@ func (d *Dispatcher) lately(ctx context.Context, actor algesta.Actor) algesta.Re
 	}
 	var list []algesta.Text
 	for _, r := range ended {
-		if len(list) < mostListed && d.mayKnow(ctx, actor, r) {
-			said := algesta.Say("{}: {}, {}", r.Plan.Title, standing(r), algesta.AtDay(r.UpdatedAt))
+		if len(list) < mostListed && slices.Contains(changed, r.Status) && d.mayKnow(ctx, actor, r) {
+			is := standing(r)
+			if d.over(r, time.Now()) {
+				is = "it's over"
+			}
+			said := algesta.Say("{}: {}, {}", r.Plan.Title, is, algesta.AtDay(r.UpdatedAt))
 			list = append(list, d.linked(ctx, said, r))
 		}
 	}
 	return listed(algesta.Say("Nothing that you may see was changed lately."), algesta.Say("Recent changes:"), list, 0)
+}
+
+// over reports whether a request made something that ends by itself, such as a freeze, and that has ended: what its title says until when
+// may have been ended sooner.
+func (d *Dispatcher) over(r algesta.Request, now time.Time) bool {
+	lasts := false
+	switch r.Command.Runbook {
+	case "freeze":
+		lasts = slices.ContainsFunc(*d.Store.Frozen(), func(z algesta.Freeze) bool { return z.ID == r.ID && now.Before(z.Until) })
+	case "silence", "snooze":
+		lasts = slices.ContainsFunc(*d.Store.Silences(), func(z algesta.Silence) bool { return z.ID == r.ID && now.Before(z.Until) })
+	case algesta.BreakGlassVerb:
+		lasts = slices.ContainsFunc(*d.Store.Broken(), func(b algesta.BreakGlass) bool { return b.ID == r.ID && now.Before(b.Until) })
+	default:
+		return false
+	}
+	return !lasts
 }
 
 // listed is a list with its head, or one sentence where it's empty.

@@ -193,11 +193,11 @@ func (d *Dispatcher) answerIncidents(ctx context.Context, c algesta.Command) (al
 	if err != nil {
 		return algesta.Report{}, err
 	}
-	where := "where you may look"
+	where := "in the environments that you can read"
 	if c.Target.Environment != "" {
 		where = "in " + c.Target.Environment
 	}
-	r := algesta.Report{Tone: algesta.Good, Title: algesta.Say("Nothing is wrong {}, as far as I'm told to watch.", where)}
+	r := algesta.Report{Tone: algesta.Good, Title: algesta.Say("Nothing that I watch {} is in trouble.", where)}
 	if len(open) > 0 {
 		r = algesta.Report{
 			Tone:  incidentTone(open[0]), // the worst
@@ -211,7 +211,7 @@ func (d *Dispatcher) answerIncidents(ctx context.Context, c algesta.Command) (al
 		)
 	}
 	if silent := d.silent(ctx, c); len(silent) > 0 {
-		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("Silent now:")}, algesta.Block{List: silent})
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("Silenced now:")}, algesta.Block{List: silent})
 	}
 	return r, nil
 }
@@ -244,7 +244,7 @@ func (d *Dispatcher) incidentTable(ctx context.Context, when string, all []alges
 func (d *Dispatcher) silent(ctx context.Context, c algesta.Command) []algesta.Text {
 	var out []algesta.Text
 	for _, z := range *d.Store.Silences() {
-		if !c.At.Before(z.Until) || !d.mayTellOf(ctx, c, z.Target) {
+		if !d.silences(ctx, z, c.At) || !d.mayTellOf(ctx, c, z.Target) {
 			continue
 		}
 		out = append(out, algesta.Say("{} until {} by {}: {}", z.What(), algesta.AtDay(z.Until), z.By.Called(), words.Cited(z.Reason)))
@@ -252,10 +252,22 @@ func (d *Dispatcher) silent(ctx context.Context, c algesta.Command) []algesta.Te
 	return out
 }
 
+// silences reports whether a silence still keeps something from being told: that of one incident ends with it.
+func (d *Dispatcher) silences(ctx context.Context, z algesta.Silence, at time.Time) bool {
+	if !at.Before(z.Until) {
+		return false
+	}
+	if z.Incident == "" {
+		return true
+	}
+	i, found, err := d.Store.Incident(ctx, z.Incident)
+	return err != nil || found && i.State == algesta.IncidentOpen
+}
+
 // happened are the kinds of events of an incident as people read them.
 var happened = map[string]string{
-	"opened": "It was opened", "joined": "More was seen", "cause": "Another cause was found", "worse": "It got worse",
-	"resolved": "It was over", "reopened": "It came back", "merged": "It became part of another incident",
+	"opened": "It was noticed", "joined": "More was seen", "cause": "Another cause was found", "worse": "It got worse",
+	"resolved": "It was resolved", "reopened": "It came back", "merged": "It became part of another incident",
 	"unchecked": "It couldn't be checked", "silenced": "It was silenced", "unsilenced": "The silence ended",
 }
 
@@ -275,14 +287,14 @@ func (d *Dispatcher) answerIncident(ctx context.Context, c algesta.Command) (alg
 			events[n].Says = ""
 		}
 	}
-	state := "open since"
-	at := i.Began()
+	state := algesta.Say("open since {}", algesta.AtDay(i.Began()))
 	r := algesta.Report{Tone: incidentTone(i), Title: calledIncident(i)}
 	if i.State != algesta.IncidentOpen {
-		r.Tone, state, at = algesta.Good, "over since", i.ResolvedAt
+		r.Tone, r.Title = algesta.Good, algesta.Say("Resolved: {}", r.Title)
+		state = algesta.Say("resolved {}, after {}", algesta.AtDay(i.ResolvedAt), words.Span(i.Lasted()))
 	}
 	fields := []algesta.Field{
-		{Label: "state", Value: algesta.Say("{} {}", state, algesta.AtDay(at))},
+		{Label: "state", Value: state},
 		{Label: "card", Value: d.incidentLink(ctx, i)},
 		{Label: "how bad", Value: algesta.Say("{}", howBad(i.Cause))},
 	}

@@ -53,21 +53,21 @@ func TestIncidentsAreListedToWhoMayReadThem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.types(luis, "incidents production")
-	require.Equal(t, "Nothing is wrong in production, as far as I'm told to watch.", w.answered()[0])
+	require.Equal(t, "Nothing that I watch in production is in trouble.", w.answered()[0])
 	i := w.incident()
 	w.incident(func(i *algesta.Incident) {
 		i.State, i.ResolvedAt, i.Cause.What = algesta.IncidentResolved, i.OpenedAt.Add(3*time.Minute), "A quota is full"
 	})
 	w.types(luis, "incidents")
 	said := strings.Join(w.answered(), "\n")
-	require.Contains(t, said, "1 incident is open where you may look.")
+	require.Contains(t, said, "1 incident is open in the environments that you can read.")
 	require.Contains(t, said, "api-gateway in production: Secret mongodb-credentials has no key uri | down")
 	require.Contains(t, said, "A quota is full | 3 min")
 
 	w.types(luis, "incident "+i.ID)
 	said = strings.Join(w.answered(), "\n")
 	require.Contains(t, said, "api-gateway in production: Secret mongodb-credentials has no key uri")
-	require.Contains(t, said, "It was opened (Secret mongodb-credentials has no key uri)")
+	require.Contains(t, said, "It was noticed (Secret mongodb-credentials has no key uri)")
 	w.types(luis, "incident i-none")
 	require.Equal(t, "There's no incident “i-none” that you may read.", w.answered()[0])
 	w.types(luis, "incident")
@@ -95,7 +95,7 @@ func TestASitrepIsFiveLines(t *testing.T) {
 	require.Contains(t, lines[0], "Worst: api-gateway in production: Secret mongodb-credentials has no key uri (down), since ")
 	require.Contains(t, lines[1], "Changing: nothing · waiting for approval: Restart of api-gateway in production")
 	require.Equal(t, "Last change: nothing by me", lines[2], "a silence changes nothing in the cluster")
-	require.Contains(t, lines[3], "Held: api-gateway production silent until ")
+	require.Contains(t, lines[3], "Frozen or silenced: api-gateway production silenced until ")
 }
 
 // TestASilenceIsAskedForAsAChangeIs: with a reason, an end and the policy's yes, and ended before its time.

@@ -31,12 +31,12 @@ func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (algesta.Rep
 	if err != nil {
 		return algesta.Report{}, fmt.Errorf("reading what was changed: %w", err)
 	}
-	where := "everywhere that you may look"
+	where := "all environments that you can read"
 	if c.Target.Environment != "" {
 		where = c.Target.Environment
 	}
 	r := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: no incident is open", words.Capital(where))}
-	worst := algesta.Say("Wrong: nothing, as far as I'm told to watch.")
+	worst := algesta.Say("Wrong: nothing that I watch")
 	if len(open) > 0 {
 		r.Tone = incidentTone(open[0])
 		r.Title = algesta.Say("{}: {}", words.Capital(where), words.Plural(len(open), "incident is open", "incidents are open"))
@@ -57,8 +57,11 @@ func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (algesta.Rep
 		worst,
 		algesta.Say("Changing: {} · waiting for approval: {}", titles(running), titles(waiting)),
 		algesta.Say("Last change: {}", algesta.Dated(last)),
-		algesta.Say("Held: {}", d.held(ctx, c)),
+		algesta.Say("Frozen or silenced: {}", d.held(ctx, c)),
 	}}}
+	if broken := d.brokenNow(ctx, c); len(broken) > 0 {
+		r.Body[0].List = append(r.Body[0].List, broken...)
+	}
 	return r, nil
 }
 
@@ -103,7 +106,20 @@ func titles(all []algesta.Request) algesta.Text {
 	return algesta.Say("{} and {} more", all[0].Plan.Title, len(all)-1)
 }
 
-// held is what is frozen and what is silent now.
+// brokenNow are the people who change something without approvals now.
+func (d *Dispatcher) brokenNow(ctx context.Context, c algesta.Command) []algesta.Text {
+	var out []algesta.Text
+	for _, b := range *d.Store.Broken() {
+		if c.At.Before(b.Until) && d.mayTellOf(ctx, c, b.Target) {
+			out = append(out, algesta.Say(
+				"Break-glass: {} may change {} without approvals until {}", b.By.Called(), b.What(), algesta.AtDay(b.Until),
+			))
+		}
+	}
+	return out
+}
+
+// held is what is frozen and what is silenced now.
 func (d *Dispatcher) held(ctx context.Context, c algesta.Command) algesta.Text {
 	var parts []algesta.Text
 	for _, z := range d.Policy().FrozenNow(c.Actor, time.Now()) {
@@ -112,8 +128,8 @@ func (d *Dispatcher) held(ctx context.Context, c algesta.Command) algesta.Text {
 		}
 	}
 	for _, z := range *d.Store.Silences() {
-		if c.At.Before(z.Until) && d.mayTellOf(ctx, c, z.Target) {
-			parts = append(parts, algesta.Say("{} silent until {}", z.What(), algesta.AtDay(z.Until)))
+		if d.silences(ctx, z, c.At) && d.mayTellOf(ctx, c, z.Target) {
+			parts = append(parts, algesta.Say("{} silenced until {}", z.What(), algesta.AtDay(z.Until)))
 		}
 	}
 	if len(parts) == 0 {

@@ -194,7 +194,7 @@ func TestAStormIsOneCardAMinute(t *testing.T) {
 	require.Equal(t, "service-33", r.only(t).About.Service)
 	require.Equal(t, 49, r.heldBack().held)
 	require.Contains(
-		t, text(Card(r.only(t), Past{})), "49 more causes wait for their cards: service-00, service-01, service-02 and 46 more",
+		t, text(Card(r.only(t), Past{})), "49 more problems have no cards yet: service-00, service-01, service-02 and 46 more",
 		"whoever reads the first card knows of the storm",
 	)
 	r.lasts(59*time.Second, storm, look)

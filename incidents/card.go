@@ -40,7 +40,7 @@ func Card(i algesta.Incident, past Past) algesta.Report {
 			add(algesta.Say("⚠ I can't tell whether it's over. {}", algesta.Dated(i.Unchecked)))
 		}
 		if z := i.Silence; z != nil {
-			add(algesta.Say("Silent until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), words.Cited(z.Reason)))
+			add(algesta.Say("Silenced until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), words.Cited(z.Reason)))
 		}
 		if i.Waiting != "" {
 			add(algesta.Say("{}", i.Waiting))
@@ -134,13 +134,18 @@ func seenItself(i algesta.Incident) bool {
 
 // small says which incident it is, and what saw it.
 func small(i algesta.Incident) algesta.Text {
-	var rules []string
+	var rules, by []string
 	for _, s := range i.Signals {
-		if !slices.Contains(rules, s.Rule) {
+		if s.Rule == Alertmanager {
+			by = []string{s.Rule}
+		} else if !slices.Contains(rules, s.Rule) {
 			rules = append(rules, s.Rule)
 		}
 	}
-	return algesta.Say("{} · seen by {}", algesta.Name(i.ID), words.List(rules))
+	if n := len(rules); n > 0 {
+		by = append(by, words.Verb(n, "the rule ", "the rules ")+words.List(rules))
+	}
+	return algesta.Say("{} · seen by {}", algesta.Name(i.ID), words.List(by))
 }
 
 // impact is "0 of 2 pods ready · since 14:02 · also affects ms-notifications (0 of 1)".
@@ -187,7 +192,11 @@ func cause(i algesta.Incident) algesta.Text {
 	if i.Cause.Sure == "" {
 		return algesta.Say("{} not found yet", algesta.Strong("Cause:"))
 	}
-	said := algesta.Dated(strings.TrimSuffix(i.Cause.Sentence, "."))
+	sentence := strings.TrimSuffix(i.Cause.Sentence, ".")
+	if rest, same := strings.CutPrefix(sentence, strings.TrimSuffix(i.Cause.What, ".")); same { // it stands in the title
+		sentence = "as above" + rest
+	}
+	said := algesta.Dated(sentence)
 	return algesta.Say("{} {} ({})", algesta.Strong("Cause:"), said, sureness[i.Cause.Sure])
 }
 

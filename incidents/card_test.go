@@ -80,15 +80,15 @@ func TestACardReadsAsASentence(t *testing.T) {
 		Signals: []algesta.Signal{crash("ms-orders")}, OpenedAt: noon, Nth: 3, Recent: "Deploy to ms-orders by Dana, 2026-11-22 11:59 UTC",
 	}
 	require.Equal(t, `ms-orders in production is down: Secret mongodb-credentials has no key uri
-i-7f3a9k2mq4x8 · seen by crash-loop
+i-7f3a9k2mq4x8 · seen by the rule crash-loop
 0 of 2 pods ready · since 2026-11-22 12:00 UTC · also affects ms-notifications (0 of 1)
-Cause: Secret mongodb-credentials has no key uri, so no pod of ms-orders can start (certain)
+Cause: as above, so no pod of ms-orders can start (certain)
 Shortly before: Deploy to ms-orders by Dana, 2026-11-22 11:59 UTC
 Next: Create the key, or roll back to 12344. /algesta rollback ms-orders production
 3rd time this week; last time: Rollback by Luis`, text(Card(i, Past{Ended: "Rollback by Luis"})))
 	i.State, i.ResolvedAt, i.Ended = algesta.IncidentResolved, noon.Add(11*time.Minute), "Rollback by Luis, approved by Carla"
 	require.Equal(t, `ms-orders in production is healthy again (it was: Secret mongodb-credentials has no key uri)
-i-7f3a9k2mq4x8 · seen by crash-loop
+i-7f3a9k2mq4x8 · seen by the rule crash-loop
 Resolved after 11 min, 2026-11-22 12:11 UTC (Rollback by Luis, approved by Carla)
 3rd time this week`, text(Card(i, Past{})))
 }

@@ -139,5 +139,5 @@ func differs(before, now algesta.IncidentCause) bool {
 // detail is what was found, for the thread. The next step is on the card.
 func detail(d diagnosis.Diagnosis, place algesta.Target) algesta.Report {
 	r := runbooks.DiagnosisReport(d, algesta.Command{Target: place})
-	return algesta.Report{Push: r.Title, Title: algesta.Say("What I looked at: {}", r.Title), Body: r.Body}
+	return algesta.Report{Push: r.Title, Title: algesta.Say("What I found: {}", r.Title), Body: r.Body}
 }

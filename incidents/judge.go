@@ -383,7 +383,7 @@ func merged(before, now algesta.IncidentCause) algesta.IncidentCause {
 	if now.Since.IsZero() || !before.Since.IsZero() && before.Since.Before(now.Since) {
 		now.Since = before.Since
 	}
-	if now.Change == "" {
+	if now.Change == "" && now.What == before.What { // of another cause it may be the consequence
 		now.Change = before.Change
 	}
 	return now

@@ -28,7 +28,7 @@ func nodeBreaks(place string) Found {
 			What: "Node aks-1 isn't ready", Sentence: "Node aks-1 isn't ready.", Sure: "high", Severity: algesta.Critical,
 			Pods: []algesta.ReadyPods{{Kind: "Deployment", Name: place + "-ledger", Of: 2}},
 		},
-		Detail: algesta.Report{Title: algesta.Say("What I looked at"), Body: []algesta.Block{{Pre: "evidence of " + place}}},
+		Detail: algesta.Report{Title: algesta.Say("What I found"), Body: []algesta.Block{{Pre: "evidence of " + place}}},
 	}
 }
 

@@ -56,7 +56,7 @@ func (d *draft) summarize() {
 	}
 }
 
-// waitingSaid is "2 more causes wait for their cards: ms-orders and ms-stock", the worst first; "" for none.
+// waitingSaid is "2 more problems have no cards yet: ms-orders and ms-stock", the worst first; "" for none.
 func waitingSaid(all []queued) string {
 	if len(all) == 0 {
 		return ""
@@ -69,6 +69,6 @@ func waitingSaid(all []queued) string {
 		titles = append(titles, q.title)
 	}
 	titles = slices.Compact(titles)
-	waits := words.Plural(len(titles), "more cause waits for its card", "more causes wait for their cards")
+	waits := words.Plural(len(titles), "more problem has no card yet", "more problems have no cards yet")
 	return waits + ": " + words.Few(titles, mostQueued)
 }

@@ -27,7 +27,7 @@ func secretLacksKey(service string) Found {
 			Pods: []algesta.ReadyPods{{Kind: "Deployment", Name: service, Of: 2}, {Kind: "Deployment", Name: "ms-notifications", Of: 1}},
 			Next: "Create the key, or roll back to 12344.", Command: "/algesta rollback " + service + " production", Runbook: "rollback",
 		},
-		Detail: algesta.Report{Title: algesta.Say("What I looked at"), Body: []algesta.Block{{Pre: "evidence"}}},
+		Detail: algesta.Report{Title: algesta.Say("What I found"), Body: []algesta.Block{{Pre: "evidence"}}},
 	}
 }
 

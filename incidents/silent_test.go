@@ -62,10 +62,10 @@ func TestASnoozeSaysNothingMoreAndIsSaidToBeOver(t *testing.T) {
 	require.Empty(t, r.said, "not even another cause")
 	card := text(Card(r.only(t), Past{}))
 	require.Contains(t, card, "other-secret", "the card is kept up to date")
-	require.Contains(t, card, "Silent until 2026-11-22 13:00 UTC, by Luis: “we move its database”")
+	require.Contains(t, card, "Silenced until 2026-11-22 13:00 UTC, by Luis: “we move its database”")
 	r.lasts(time.Hour, []algesta.Signal{crash("ms-orders")}, worse)
 	require.Equal(t, []string{"The silence is over, and this isn't: Secret mongodb-credentials has no key uri"}, r.said)
-	require.NotContains(t, text(Card(r.only(t), Past{})), "Silent until")
+	require.NotContains(t, text(Card(r.only(t), Past{})), "Silenced until")
 	require.Equal(t, 1, r.cards)
 }
 

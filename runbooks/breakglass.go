@@ -55,7 +55,7 @@ func planBreakGlass(_ context.Context, _ Cluster, in Input) (algesta.Plan, error
 			)},
 			{Label: "holds", Value: algesta.Say("what {} may do at all, limits and freezes", who.Called())},
 			{Label: "told", Value: algesta.Say("{}, before anything runs", in.Glass.Told)},
-			{Label: "ends", Value: algesta.Say("by itself {}, in {}", algesta.AtDay(until), span(until.Sub(c.At)))},
+			{Label: "ends", Value: algesta.Say("by itself {}, in {}", algesta.AtDay(until), lasts(c, until))},
 		},
 	}
 	var err error

@@ -66,7 +66,7 @@ func planFreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 		Done:    algesta.Say("{} is frozen until {}", what, algesta.AtDay(until)),
 		Facts: []algesta.Field{
 			{Label: "forbids", Value: algesta.Say("every change of {}, whoever asks and whoever approves", what)},
-			{Label: "ends", Value: algesta.Say("by itself {}, in {}", algesta.AtDay(until), span(until.Sub(c.At)))},
+			{Label: "ends", Value: algesta.Say("by itself {}, in {}", algesta.AtDay(until), lasts(c, until))},
 		},
 		Undo: &algesta.Offer{Runbook: "unfreeze", Target: c.Target, Args: algesta.Args{undoes.Name: c.ID}},
 	}

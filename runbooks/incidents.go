@@ -3,7 +3,7 @@ package runbooks
 var _ = register(Runbook{
 	Name:    "incidents",
 	Verb:    "incidents",
-	Summary: "List what is wrong now and what was wrong this week, of an environment or everywhere, and what is silent.",
+	Summary: "List what is wrong now and what was wrong this week, of an environment or everywhere, and what is silenced.",
 	Example: "incidents production",
 	Rank:    174,
 	About:   About{Environment: true, Optional: true},
@@ -24,7 +24,7 @@ var _ = register(Runbook{
 var _ = register(Runbook{
 	Name:    "sitrep",
 	Verb:    "incidents",
-	Summary: "Say in five lines how things stand: what is wrong, what changes, what waits, what is frozen or silent.",
+	Summary: "Say in five lines how things stand: what is wrong, what changes, what waits, what is frozen or silenced.",
 	Example: "sitrep production",
 	Rank:    176,
 	About:   About{Environment: true, Optional: true},

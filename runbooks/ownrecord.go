@@ -62,7 +62,30 @@ func requireReason(in Input, needs algesta.Text) error {
 	if strings.TrimSpace(in.Command.Reason) != "" {
 		return nil
 	}
-	return wrongValue(in, needs.Then("Add it at the end: because …"))
+	return &algesta.Error{
+		Kind: algesta.ErrUsage, Message: needs.Then("Add it at the end: because …"),
+		Hint: algesta.Say("{}", again(in, in.Command.Args.String("until"))),
+	}
+}
+
+// again is what someone typed, with an end and a reason: a copy of it is understood.
+func again(in Input, until string) algesta.Span {
+	c, because := in.Command, "because <why>"
+	if c.Reason != "" {
+		because = "because " + quote(c.Reason)
+	}
+	if until != "" {
+		until = "until=" + quote(until)
+	}
+	if id := IncidentArg.Text(in); id != "" {
+		return algesta.Name(in.Bot.Typed(c.Runbook, quote(id), until, because))
+	}
+	return algesta.Name(in.Bot.Typed(c.Runbook, c.Target.Service, c.Target.Environment, until, because))
+}
+
+// lasts is how long something lasts that ends at a full second.
+func lasts(c algesta.Command, until time.Time) string {
+	return span((until.Sub(c.At) + time.Second - 1).Truncate(time.Second))
 }
 
 // untilSummary is what help says of the argument with which something ends.
@@ -80,14 +103,19 @@ func typedEnd(in Input, arg Arg, thing string, longest time.Duration, tooLong al
 	}
 	switch left := until.Sub(in.Command.At); {
 	case err != nil:
-		return until, wrongValue(in, algesta.Say(
+		return until, wrongEnd(in, algesta.Say(
 			"until is a length of time such as 2h or 3d, or a time with its zone such as 2026-12-24T18:00:00-05:00, not {}.",
 			wordsof.Cited(quote(typed)),
 		))
 	case left < shortest:
-		return until, wrongValue(in, algesta.Say("That's over already, or in less than a minute. Name a later end for {}.", thing))
+		return until, wrongEnd(in, algesta.Say("That's over already, or in less than a minute. Name a later end for {}.", thing))
 	case left > longest:
-		return until, wrongValue(in, tooLong)
+		return until, wrongEnd(in, tooLong)
 	}
 	return until.Truncate(time.Second), nil
+}
+
+// wrongEnd is the error of an end that can't be: with what was typed, and one that can.
+func wrongEnd(in Input, message algesta.Text) error {
+	return &algesta.Error{Kind: algesta.ErrUsage, Message: message, Hint: algesta.Say("{}", again(in, "2h"))}
 }

@@ -24,7 +24,7 @@ var silenceArg = Arg{Name: "until", Aliases: []string{"for"}, Kind: TextArg, Req
 var _ = register(Runbook{
 	Name:    "silence",
 	Verb:    "silence",
-	Summary: "Report no incidents of a service or an environment for a while, with a reason; what lasts is told when that is over.",
+	Summary: "Report no incidents of a service or an environment for a while, with a reason; what's still wrong then is told.",
 	Example: "silence api-gateway production until=2h because we move its database",
 	Rank:    195,
 	About:   aboutFreeze,
@@ -74,7 +74,7 @@ func planSilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	if err := requireReason(in, algesta.Say("A silence needs a reason: everyone who would be told otherwise sees it.")); err != nil {
+	if err := requireReason(in, algesta.Say("A silence needs a reason: it's shown to everyone who isn't told meanwhile.")); err != nil {
 		return algesta.Plan{}, err
 	}
 	z := algesta.Silence{
@@ -86,15 +86,15 @@ func planSilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 		Title:   algesta.Say("Silence of {} until {}", what, algesta.AtDay(until)),
 		Summary: algesta.Say("Report no incidents of {} until {}", what, algesta.AtDay(until)),
 		Doing:   algesta.Say("Silencing {}", what),
-		Done:    algesta.Say("{} is silent until {}", what, algesta.AtDay(until)),
+		Done:    algesta.Say("{} is silenced until {}", what, algesta.AtDay(until)),
 		Facts: []algesta.Field{
 			{Label: "means", Value: algesta.Say("no new card and no reply about {}; its open cards are kept up to date", what)},
-			{Label: "ends", Value: algesta.Say("by itself {}, in {}: what lasts is told then", algesta.AtDay(until), span(until.Sub(c.At)))},
+			{Label: "ends", Value: algesta.Say("by itself {}, in {}: what's still wrong then is told", algesta.AtDay(until), lasts(c, until))},
 		},
 		Undo: &algesta.Offer{Runbook: "unsilence", Target: z.Target, Args: algesta.Args{undoes.Name: c.ID}},
 	}
 	if z.Incident != "" {
-		p.Done = algesta.Say("{} is silent until {}", wordsof.Capital(what), algesta.AtDay(until))
+		p.Done = algesta.Say("{} is silenced until {}", wordsof.Capital(what), algesta.AtDay(until))
 		p.Summary = algesta.Say("Say nothing more about {} until {}", what, algesta.AtDay(until))
 	}
 	p.Changes, err = silenceRecord.create(c, z)
@@ -107,7 +107,7 @@ func planUnsilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error)
 		Title:   algesta.Say("End of the silence of {}", what),
 		Summary: algesta.Say("Report incidents of {} again", what),
 		Doing:   algesta.Say("Ending the silence of {}", what),
-		Done:    algesta.Say("{} isn't silent any more", what),
+		Done:    algesta.Say("{} isn't silenced any more", what),
 	}
 	one := undoes.Text(in) // an Undo ends the silence that it names, and nobody else's
 	for _, z := range in.Silences {
@@ -123,7 +123,7 @@ func planUnsilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error)
 	if len(p.Changes) == 0 && one != "" {
 		p.Nothing = algesta.Say("The silence {} has ended already.", algesta.Name(one))
 	} else if len(p.Changes) == 0 {
-		p.Nothing = algesta.Say("Nobody has silenced {}. What is silent now: {}", what, algesta.Name(in.Bot.Typed("incidents")))
+		p.Nothing = algesta.Say("Nobody has silenced {}. What is silenced now: {}", what, algesta.Name(in.Bot.Typed("incidents")))
 	}
 	slices.SortFunc(p.Changes, func(a, b algesta.Change) int { return strings.Compare(a.UID, b.UID) })
 	return p, nil

@@ -45,10 +45,10 @@ func TestAFailingDeployOpensAnIncidentThatTheRollbackCloses(t *testing.T) {
 	r.becomes("❌ ")
 	i := w.incident()
 	i.becomes(
-		"⚠️ api-gateway in production is degraded: ", "seen by crash-loop", "; 2 ready pods still serve · since ", "(certain)",
+		"⚠️ api-gateway in production is degraded: ", "seen by the rule crash-loop", "; 2 ready pods still serve · since ", "(certain)",
 		"Shortly before: Deploy to api-gateway in production (12345 → 12346-crash) by Luis Pardo, approved by Carla", "Next: ", "[ Roll back ]",
 	)
-	i.says("What I looked at: ")
+	i.says("What I found: ")
 	require.LessOrEqual(t, strings.Count(strings.TrimSpace(i.card.Plain()), "\n"), 9, "%s", i.card.Plain())
 
 	// Whoever clicks the button is the requester of what it proposes; the rule asked for nothing.

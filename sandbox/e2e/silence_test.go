@@ -66,7 +66,7 @@ func TestASilenceReachesTheAlertmanagerAndEndsThere(t *testing.T) {
 	w := newWorld(t, o)
 	r := w.asks(luis, "silence api-gateway production until=2h because we move its database")
 	r.approve()
-	r.becomes("✅ api-gateway in production is silent until ")
+	r.becomes("✅ api-gateway in production is silenced until ")
 	require.Eventually(t, func() bool { return len(silenced(t, m.Alertmanager)) == 2 }, patience, 100*time.Millisecond)
 	for _, comment := range silenced(t, m.Alertmanager) {
 		require.Regexp(t, `^c-[0-9a-z]+ \((Deployment|pods)\): Luis Pardo: we move its database$`, comment)
@@ -74,7 +74,7 @@ func TestASilenceReachesTheAlertmanagerAndEndsThere(t *testing.T) {
 	require.Contains(t, w.answer(luis, ops, "incidents production"), "by Luis Pardo: “we move its database”")
 	r = w.asks(luis, "unsilence api-gateway production")
 	r.approve()
-	r.becomes("✅ api-gateway in production isn't silent any more")
+	r.becomes("✅ api-gateway in production isn't silenced any more")
 	require.Eventually(t, func() bool { return len(silenced(t, m.Alertmanager)) == 0 }, patience, 100*time.Millisecond)
 }
 

@@ -60,7 +60,7 @@ func TestAMetricBecomesACardUntilItIsWellAgain(t *testing.T) {
 	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12346-crash", "by hand"))
 	i := w.incident()
 	i.becomes("⚠️ api-gateway in production is degraded: ", "seen by alertmanager", "PAYMENTS_URL", "(certain)", "Next: ")
-	i.says("What I looked at: ")
+	i.says("What I found: ")
 	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12345", "by hand"))
 	i.becomes("✅ api-gateway in production is healthy again", "Resolved after ")
 	require.Len(t, w.slack.Messages(incidents), 1+w.systemMessages(), "two alerts of one cause, each with several pods, are one card")
