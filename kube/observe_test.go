@@ -74,6 +74,18 @@ func TestPodsAreObservedFromTheCachesWhereThoseAreWarm(t *testing.T) {
 	b, err := json.Marshal(pods)
 	require.NoError(t, err)
 	require.NotContains(t, string(b), secretValue, "everybody else sees no values")
+	held, known := p.bot.CachedPods(p.w.Namespace)
+	require.True(t, known)
+	require.Len(t, held, len(live))
+	b, err = json.Marshal(held)
+	require.NoError(t, err)
+	require.NotContains(t, string(b), secretValue)
+	for i := range held {
+		require.Equal(t, live[i].UID, held[i].UID)
+		require.Equal(t, live[i].Status.ContainerStatuses, held[i].Status.ContainerStatuses)
+		require.Equal(t, live[i].Labels, held[i].Labels)
+		require.Equal(t, live[i].Spec.NodeName, held[i].Spec.NodeName)
+	}
 	objects, _ = p.bot.Observe(t.Context(), p.w.Namespace)
 	require.Equal(t, cached, podsAmong(t, objects), "who takes the values out leaves the cache as it is")
 }
@@ -87,6 +99,8 @@ func TestPodsAreObservedLiveWhereTheCacheMayNotHoldThem(t *testing.T) {
 	until(t, "the watches were refused", func() bool { return len(bot.Refused()) == 3 })
 	_, unread := bot.Observe(t.Context(), p.w.Namespace)
 	require.ErrorIs(t, unread["pods"], algesta.ErrForbidden, "an empty cache is no empty namespace")
+	_, known := bot.CachedPods(p.w.Namespace)
+	require.False(t, known)
 }
 
 func TestEventsOfOneReasonAreAskedForAlone(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 type Cluster struct {
 	Reader
 	Bounded  Bounded
+	Cached   PodCache
 	Events   rollout.Events
 	Stops    rollout.Stops
 	Observer Observer
@@ -38,6 +39,7 @@ type Cluster struct {
 type Everything interface {
 	Reader
 	Bounded
+	PodCache
 	rollout.Events
 	rollout.Stops
 	Observer
@@ -56,6 +58,7 @@ func AllOf(v Everything) Cluster {
 	return Cluster{
 		Reader:   v,
 		Bounded:  v,
+		Cached:   v,
 		Events:   v,
 		Stops:    v,
 		Observer: v,
@@ -79,6 +82,34 @@ func (c Cluster) Rollout() rollout.Cluster {
 type Bounded interface {
 	// ListSome fills a list with what a field selector matches, "" for all, most objects at most; more says that there are others.
 	ListSome(ctx context.Context, namespace, fields string, most int, into runtime.Object) (more bool, err error)
+}
+
+// PodCache holds the pods of namespaces by watching them.
+type PodCache interface {
+	// CachedPods are the pods of a namespace by name, a moment old at most; known is false where they aren't all held, or the watches don't
+	// reach the cluster now.
+	CachedPods(namespace string) (pods []corev1.Pod, known bool)
+}
+
+// mostLivePods is how many pods a look lists live: what one page of the API holds. A namespace with more of them is read from the cache, so
+// that a look costs the same there.
+const mostLivePods = 500
+
+// listPods reads the pods of a namespace for a look, live where they fit into one page. A plan reads all of them live.
+func listPods(ctx context.Context, c Cluster, namespace, labels string, into *corev1.PodList) listed {
+	const what = "pods"
+	if labels != "" || c.Bounded == nil || c.Cached == nil {
+		return listAll(ctx, c, namespace, labels, what, into)
+	}
+	more, err := c.Bounded.ListSome(ctx, namespace, "", mostLivePods, into)
+	if err != nil || !more {
+		return listed{what: what, err: err}
+	}
+	if pods, known := c.Cached.CachedPods(namespace); known {
+		into.Items = pods
+		return listed{what: what}
+	}
+	return listAll(ctx, c, namespace, labels, what, into)
 }
 
 // listSome reads at most so many objects where the cluster can bound a list, and all where it cannot.

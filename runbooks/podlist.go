@@ -45,7 +45,7 @@ func podsOf(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	if in.Command.Target.Object != wholePlace {
 		return onePod(ctx, c, in, name)
 	}
-	read := listAll(ctx, c, namespace, selectorArg.Text(in), "pods", &list)
+	read := listPods(ctx, c, namespace, selectorArg.Text(in), &list)
 	if read.err != nil {
 		return unknownReport(whereOf(in), read), nil //nolint:nilerr // the report says so
 	}

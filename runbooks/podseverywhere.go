@@ -42,7 +42,8 @@ func podsEverywhere(ctx context.Context, in Input) (algesta.Report, error) {
 			continue
 		}
 		reading.Go(func() {
-			read[i] = listAll(ctx, place.Cluster, place.Target.Namespace, selectorArg.Text(in), what, &lists[i])
+			read[i] = listPods(ctx, place.Cluster, place.Target.Namespace, selectorArg.Text(in), &lists[i])
+			read[i].what = what
 		})
 	}
 	reading.Wait()
