@@ -84,7 +84,8 @@ func New(c Config) (*Dispatcher, error) {
 	c.Store = watchedStore{c.Store, changes}
 	c.Policy = inForce(c.Policy, c.Store.Frozen, c.Store.Broken)
 	return &Dispatcher{
-		changes: changes, Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), forms: newLane(atOnce), began: time.Now(), ending: endingOf,
+		changes: changes, Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), forms: newLane(atOnce),
+		began: time.Now(), ending: endingOf,
 		handleWithin: handleTimeout, diagnoseWithin: diagnoseWithin, diagnoseAgain: diagnoseAgain,
 	}, nil
 }

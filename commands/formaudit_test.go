@@ -28,7 +28,9 @@ func (w *world) auditLines(kind string) (out []algesta.AuditLine) {
 func TestARefusalThatAFormSaysIsInTheAudit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	invocation, problems := w.sendsForm(nico, "", map[string]string{"command": "restart", "environment": "production", "service": "api-gateway"})
+	invocation, problems := w.sendsForm(nico, "", map[string]string{
+		"command": "restart", "environment": "production", "service": "api-gateway",
+	})
 	require.Empty(t, invocation.Text)
 	require.NotEmpty(t, problems)
 	lines := w.auditLines("refused")

@@ -100,7 +100,7 @@ func (l *located) where(ctx context.Context) (*url.URL, http.RoundTripper, error
 			return nil, nil, l.failed
 		}
 		if l.finding == nil {
-			l.look()
+			l.look() //nolint:contextcheck // it serves every caller, and ends within signInWithin
 		}
 		finding := l.finding
 		l.mu.Unlock()

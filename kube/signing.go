@@ -13,7 +13,7 @@ import (
 // signing owns the goroutines that sign in and look addresses up: several callers wait for one of them, so none of them can be its owner.
 // A nil one starts them and waits for none.
 type signing struct {
-	ctx    context.Context // of all of them
+	ctx    context.Context //nolint:containedctx // of all of them
 	stop   context.CancelFunc
 	panics *algesta.Panics
 	log    *zap.Logger // nil is silent

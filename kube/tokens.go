@@ -57,7 +57,7 @@ func (t *tokens) current(ctx context.Context) (azcore.AccessToken, error) {
 		good, due := t.usable(), t.due()
 		blocked := t.failed != nil && time.Now().Before(t.failed.again)
 		if t.fetching == nil && !blocked && due {
-			t.fetch()
+			t.fetch() //nolint:contextcheck // it serves every caller, and ends within signInWithin
 		}
 		token, fetching, failed := t.token, t.fetching, t.failed
 		t.mu.Unlock()

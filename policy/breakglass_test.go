@@ -218,7 +218,8 @@ func TestABrokenGlassIsOfNoOtherEnvironmentOfItsNamespace(t *testing.T) {
 	}
 	glass := algesta.BreakGlass{Shared: true, Target: algesta.Target{Environment: "production", Cluster: "aks", Namespace: "shared"}}
 	of := func(t algesta.Target) *algesta.Plan {
-		return &algesta.Plan{Of: t, Changes: []algesta.Change{{Object: algesta.Object{Cluster: "aks", Namespace: "shared", Kind: "Pod", Name: "x"}}}}
+		written := algesta.Object{Cluster: "aks", Namespace: "shared", Kind: "Pod", Name: "x"}
+		return &algesta.Plan{Of: t, Changes: []algesta.Change{{Object: written}}}
 	}
 	pod := algesta.Target{Environment: "production", Cluster: "aks", Namespace: "shared", Object: "pod/x"}
 	require.True(t, glass.Covers(in("shop", "production"), of(in("shop", "production"))))

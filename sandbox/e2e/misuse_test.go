@@ -208,7 +208,8 @@ func (w *world) loosened() map[string]misuse {
 }
 
 // hardened is what a workload looks like that gives little to whoever breaks in.
-const hardened = `{"spec":{"template":{"spec":{"securityContext":{"runAsNonRoot":true,"fsGroup":2000,"seccompProfile":{"type":"RuntimeDefault"}},` +
+const hardened = `{"spec":{"template":{"spec":{"securityContext":{"runAsNonRoot":true,"fsGroup":2000,` +
+	`"seccompProfile":{"type":"RuntimeDefault"}},` +
 	`"containers":[{"name":"api-gateway","securityContext":{"allowPrivilegeEscalation":false,"runAsUser":65532,` +
 	`"readOnlyRootFilesystem":true,"capabilities":{"drop":["ALL"]},"appArmorProfile":{"type":"RuntimeDefault"}}}]}}}}`
 
