@@ -263,11 +263,11 @@ func (k *Keeper) look(ctx context.Context, place algesta.Target) (func(algesta.S
 		return func(algesta.Signal) Found { return Found{Unknown: said} }, nil
 	}
 	return func(signal algesta.Signal) Found {
-		environment := place.Environment
+		place := place
 		if t := k.Catalog.Called(place.Cluster, signal.Namespace, signal.Name); signal.Kind == facts.KindDeployment && t.Environment != "" {
-			environment = t.Environment // of several in the namespace: commands that are advised name it
+			place.Environment = t.Environment // of several in the namespace: commands that are advised name it
 		}
-		setting.Environments = map[string]string{place.Namespace: environment}
+		setting.Environments = map[string]string{place.Namespace: place.Environment}
 		s.Configure(setting)
 		return find(s, place, signal, k.Catalog)
 	}, nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/3astronautas/algesta"
 )
@@ -102,4 +103,33 @@ func TestADiagnosisOfASharedNamespaceTellsOnlyWhatBothMayRead(t *testing.T) {
 	require.False(t, k.sharing(inShared("", "shop"), anything)("stall"), "the channel of finance may not")
 	k.Catalog = environments{inShared("", "shop"), stall}
 	require.True(t, k.sharing(inShared("", "shop"), anything)("stall"))
+}
+
+// financeTown has finance in the namespace that is watched as production.
+type financeTown struct{ *town }
+
+func (w financeTown) Called(cluster, namespace, deployment string) algesta.Target {
+	t := w.town.Called(cluster, namespace, deployment)
+	t.Environment = "finance"
+	return t
+}
+
+// What an incident advises names the environment of its service.
+func TestAnIncidentAdvisesCommandsInItsOwnEnvironment(t *testing.T) {
+	t.Parallel()
+	objects := crashing()
+	now := objects[1].(*appsv1.ReplicaSet)
+	before := now.DeepCopy()
+	before.Name, before.UID, before.Spec.Replicas = "ms-orders-5c4", "s-before", new(int32)
+	before.Spec.Template.Spec.Containers[0].Image = "app:0"
+	const revision = "deployment.kubernetes.io/revision"
+	now.Annotations, before.Annotations = map[string]string{revision: "2"}, map[string]string{revision: "1"}
+	objects[0].(*appsv1.Deployment).Annotations = now.Annotations
+	w := &town{objects: append(objects, before)}
+	k := &Keeper{Parts: Parts{Asker: w, Catalog: financeTown{w}}}
+	find, err := k.look(t.Context(), place)
+	require.NoError(t, err)
+	f := find(crash("ms-orders"))
+	require.Equal(t, "finance", f.About.Environment)
+	require.Contains(t, f.Cause.Command, "rollback ms-orders finance")
 }
