@@ -52,8 +52,8 @@ func TestALengthIsNoEnvironment(t *testing.T) {
 func TestTheWordsThatWereRightAreKept(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][2]string{
-		"top nodes production --sort-by=cpu": {
-			"top nodes has no option --sort-by. It knows namespace, reason, w and watch.", "/algesta top nodes production",
+		"top nodes production --show-capacity": {
+			"top nodes has no option --show-capacity. It knows namespace, reason, w and watch.", "/algesta top nodes production",
 		},
 		"probe api-gateway production": {
 			"api-gateway isn't a host such as api.example.com. /algesta ingress production lists the hosts.", "/algesta probe <host> production",

@@ -19,6 +19,7 @@ func TestLinesOfKubectlsInOtherForms(t *testing.T) {
 		"kubectl get pods -n production --no-headers":                         in("pods"),
 		"kubectl get pods -n production --sort-by=.status.startTime":          in("pods"),
 		"kubectl get pods -n production --sort-by .status.startTime":          in("pods"),
+		"top nodes production --sort-by=cpu":                                  in("top nodes"),
 		"kubectl top pod -n production --sort-by=memory":                      in("top pods"),
 		"kubectl get svc -n production --show-kind --ignore-not-found":        in("services"),
 		"kubectl logs deploy/web -n production --timestamps --prefix":         {Runbook: "logs", Service: "web", Environment: "production"},
@@ -32,6 +33,9 @@ func TestLinesOfKubectlsInOtherForms(t *testing.T) {
 		"traceroute api.example.com": host,
 		"telnet api.example.com 443": host,
 		"nc -zv api.example.com 443": host,
+		`logs web production --grep="a;"`: {
+			Runbook: "logs", Service: "web", Environment: "production", Args: algesta.Args{"grep": "a;"},
+		},
 		"restart web production because a && b; c": {
 			Runbook: "restart", Service: "web", Environment: "production", Reason: "a && b; c",
 		},
