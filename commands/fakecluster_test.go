@@ -42,7 +42,9 @@ type fakeCluster struct {
 	waiting      atomic.Int64    // reads that wait for it now
 	coming       bool            // one pod is not ready yet
 	touched      atomic.Int64    // reads and writes of any kind
-	late         bool            // reading the rollout takes as long as there is time, and answers then
+	askedFor     []algesta.Requester
+	refuses      error // the Writer for somebody
+	late         bool  // reading the rollout takes as long as there is time, and answers then
 }
 
 func newFakeCluster() *fakeCluster { return &fakeCluster{replicas: 4, generation: 3} }
@@ -64,7 +66,18 @@ func (c *fakeCluster) Reader(string) (runbooks.Cluster, error) {
 	return runbooks.Cluster{Reader: c}, nil
 }
 
-func (c *fakeCluster) Writer(string, []string) (commands.Writer, error) { return c, nil }
+func (c *fakeCluster) Writer(_ string, may []string, asked algesta.Requester) (commands.Writer, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(may) == 0 {
+		return c, nil
+	}
+	c.askedFor = append(c.askedFor, asked)
+	if c.refuses != nil {
+		return nil, c.refuses
+	}
+	return c, nil
+}
 
 func (c *fakeCluster) object() map[string]any {
 	c.mu.Lock()

@@ -46,12 +46,12 @@ func inForce(
 	}
 }
 
-// writer is what writes the changes of a command: to its cluster, or to the bot's own records.
-func (d *Dispatcher) writer(cluster string, book runbooks.Runbook) (Writer, error) {
+// writer is what writes the changes that somebody asked for: to a cluster, or to the bot's own records.
+func (d *Dispatcher) writer(cluster string, book runbooks.Runbook, asked algesta.Requester) (Writer, error) {
 	if book.Own {
 		return ownWriter{d, book.Writes}, nil
 	}
-	return d.Clusters.Writer(cluster, book.Writes)
+	return d.Clusters.Writer(cluster, book.Writes, asked)
 }
 
 // verifier checks whether a write to an object happened, and can't write.
@@ -59,7 +59,7 @@ func (d *Dispatcher) verifier(o algesta.Object) (Writer, error) {
 	if ownRecord(o) {
 		return ownWriter{Dispatcher: d}, nil
 	}
-	return d.Clusters.Writer(o.Cluster, nil)
+	return d.Clusters.Writer(o.Cluster, nil, algesta.Requester{})
 }
 
 // ownRecord reports whether an object is the bot's own, and in no cluster.

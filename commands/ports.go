@@ -55,8 +55,9 @@ type Place struct {
 type Clusters interface {
 	Reader(cluster string) (runbooks.Cluster, error)
 	// Writer returns a Writer that writes what may lists and nothing else: the verbs and resources that a runbook declares in Writes ("patch
-	// deployments.apps"). One that may write nothing can verify.
-	Writer(cluster string, may []string) (Writer, error)
+	// deployments.apps"), for whoever asked: a cluster may have changes made in their name. One that may write nothing can verify. Its
+	// *algesta.Error of kind ErrForbidden says why it writes nothing for them.
+	Writer(cluster string, may []string, asked algesta.Requester) (Writer, error)
 }
 
 // Writer changes a cluster. Only Execute is handed one, but for Check, which is a dry run. It refuses any change whose Right it was not

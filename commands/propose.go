@@ -163,7 +163,7 @@ func (d *Dispatcher) missing(c algesta.Command, err error) error {
 
 // tryOut has the API server check every change without storing it, and adds its warnings to the plan.
 func (d *Dispatcher) tryOut(ctx context.Context, book runbooks.Runbook, c algesta.Command, p *algesta.Plan) error {
-	writer, err := d.writer(c.Target.Cluster, book)
+	writer, err := d.writer(c.Target.Cluster, book, c.Requester)
 	if err != nil {
 		return fmt.Errorf("opening the cluster: %w", err)
 	}

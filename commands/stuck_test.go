@@ -34,7 +34,7 @@ func (c *lostCluster) Reader(string) (runbooks.Cluster, error) {
 	return runbooks.Cluster{Reader: c.fakeCluster}, c.err()
 }
 
-func (c *lostCluster) Writer(string, []string) (commands.Writer, error) {
+func (c *lostCluster) Writer(string, []string, algesta.Requester) (commands.Writer, error) {
 	return c.fakeCluster, c.err()
 }
 

@@ -41,8 +41,11 @@ func (d *Dispatcher) write(
 		if due, bounded := ctx.Deadline(); i > 0 && bounded && time.Until(due) < perChange {
 			return time.Millisecond, nil
 		}
-		writer, err := d.writer(change.Object.Cluster, book)
-		if err != nil {
+		writer, err := d.writer(change.Object.Cluster, book, r.Command.Requester)
+		switch {
+		case is(err, algesta.ErrForbidden): // the cluster knows whoever asked no more
+			return d.notApplied(ctx, r, n, err)
+		case err != nil:
 			return 0, fmt.Errorf("opening the cluster: %w", err)
 		}
 		written, err := writer.Apply(ctx, change, algesta.Operation(r.ID, n), func(ctx context.Context, in algesta.Intent) error {

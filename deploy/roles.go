@@ -24,6 +24,8 @@ type Grant struct {
 	Subject rbacv1.Subject
 	// Namespaces are those of the environments in the cluster. Each gets a Role.
 	Namespaces []string
+	// Users and UserGroups are whom the bot acts as when it changes something; empty where it does so in its own name.
+	Users, UserGroups []string
 	// Without are commands that the bot isn't to have the rights for. They answer then which right they lack.
 	Without []string
 }
@@ -52,6 +54,8 @@ func (g Grant) Objects() ([]any, error) {
 				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: g.Name},
 			})
 	}
+	everywhere = append(everywhere, actingAs("users", g.Users)...)
+	everywhere = append(everywhere, actingAs("groups", g.UserGroups)...)
 	meta := metav1.ObjectMeta{Name: g.Name, Labels: labels}
 	return append(out,
 		&rbacv1.ClusterRole{TypeMeta: kindOf("ClusterRole"), ObjectMeta: meta, Rules: everywhere},
@@ -59,6 +63,16 @@ func (g Grant) Objects() ([]any, error) {
 			TypeMeta: kindOf("ClusterRoleBinding"), ObjectMeta: meta, Subjects: []rbacv1.Subject{g.Subject},
 			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: g.Name},
 		}), nil
+}
+
+// actingAs is the right to act as these users or groups, and as nobody else.
+func actingAs(resource string, names []string) []rbacv1.PolicyRule {
+	if len(names) == 0 {
+		return nil
+	}
+	return []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{resource}, ResourceNames: names, Verbs: []string{"impersonate"}},
+	}
 }
 
 func kindOf(kind string) metav1.TypeMeta {

@@ -55,6 +55,8 @@ type Config struct {
 	// Deployments is called with all Deployments of a watched namespace, and their labels, when they are first known and whenever
 	// one came, went or got other labels. It is called from one goroutine.
 	Deployments func(cluster, namespace string, deployments map[string]map[string]string)
+	// Impersonate says who people are to the cluster, by their IDs in Slack: then changes are made in their names. nil: in the bot's own.
+	Impersonate map[string]Impersonated
 	// SecretNamespaces are where the bot may get Secrets, one by one by their names. Empty: it asks for none.
 	SecretNamespaces []string
 	// SecretValues is called with the values of every Secret that was read, and what the templates of a workload spell out, before anything
@@ -109,6 +111,11 @@ func (c Config) Validate() error {
 	}
 	if len(c.SecretNamespaces) > 0 && c.SecretValues == nil {
 		fail("cluster %s: Secrets are read only where somebody hides their values", c.Name)
+	}
+	for _, i := range c.Impersonate {
+		if err := i.Validate(); err != nil {
+			fail("cluster %s: %w", c.Name, err)
+		}
 	}
 	for _, r := range c.Registries {
 		if err := r.Validate(); err != nil {

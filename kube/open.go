@@ -44,7 +44,8 @@ type Cluster struct {
 	watches    kubernetes.Interface
 	through    http.RoundTripper // to pods and Services, through the API server's proxy
 
-	secretNamespaces []string // where it may read Secrets
+	impersonate      map[string]Impersonated // by IDs in Slack; empty where changes are made in the bot's own name
+	secretNamespaces []string                // where it may read Secrets
 	secretValues     func(values [][]byte)
 	hide             func(string) string
 	secretsRefused   sync.Map         // namespaces for which the missing right was logged
@@ -96,7 +97,8 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	base.UserAgent = "algesta/" + orElse(cfg.Version, "dev")
 	base.WarningHandlerWithContext = rest.NoWarnings{} // warnings are collected per change, not logged
 	c := &Cluster{
-		name: cfg.Name, aks: cfg.AKS, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
+		name: cfg.Name, aks: cfg.AKS, namespaces: cfg.Namespaces, impersonate: cfg.Impersonate,
+		secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
 		hide: cfg.Hide, hides: redact.New(), learnedOf: map[algesta.Object]learned{}, written: map[algesta.Object]writtenAt{},
 		registries: map[string]RegistryConfig{}, reach: newReach(cfg.OwnNetworks, os.Getenv),
 	}

@@ -60,13 +60,13 @@ func (w *Writer) Check(ctx context.Context, change algesta.Change) ([]string, er
 			return nil, tooManyBudgets(change)
 		case code == http.StatusConflict:
 			if err := pause(ctx); err != nil {
-				return nil, w.c.explain(attemptOf(change), err)
+				return nil, w.explain(attemptOf(change), err)
 			}
 			continue
 		case code == http.StatusUnprocessableEntity, code == http.StatusBadRequest:
 			return nil, w.refused(ctx, change, s.generation, err)
 		}
-		return heard.all(), w.c.explain(attemptOf(change), err)
+		return heard.all(), w.explain(attemptOf(change), err)
 	}
 	return nil, nil // its status changes all the time; Apply will try again
 }
@@ -171,6 +171,9 @@ func (w *Writer) send(ctx context.Context, change algesta.Change, operation stri
 	if change.Verb != algesta.Delete {
 		req = req.Param("fieldManager", managerOf(change, operation)).Param("fieldValidation", metav1.FieldValidationStrict)
 	}
+	if w.as != nil {
+		req = req.SetHeader("Impersonate-User", w.as.User).SetHeader("Impersonate-Group", w.as.Groups...)
+	}
 	if heard != nil {
 		req = req.Param("dryRun", metav1.DryRunAll).WarningHandlerWithContext(heard)
 	}
@@ -206,7 +209,7 @@ func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generati
 	case code == http.StatusUnprocessableEntity, code == http.StatusBadRequest:
 		return w.refused(ctx, change, generation, err)
 	case certainlyNot(code, err), w.c.stopped(err) != nil:
-		return w.c.explain(attemptOf(change), err)
+		return w.explain(attemptOf(change), err)
 	}
 	return &algesta.Error{
 		Kind: algesta.ErrUncertain,
@@ -264,7 +267,7 @@ func (w *Writer) refused(ctx context.Context, change algesta.Change, generation 
 	if readErr == nil && s.generation != generation {
 		return changedMeanwhile(change, "")
 	}
-	return w.c.explain(attemptOf(change), err)
+	return w.explain(attemptOf(change), err)
 }
 
 // warnings collects the Warning headers of one request.

@@ -19,6 +19,7 @@ import (
 type Writer struct {
 	c   *Cluster
 	may []string
+	as  *Impersonated // nil for the bot itself
 }
 
 // Writer may write what may says, in the words of a runbook's Writes: "patch deployments.apps". One that may write nothing can verify.

@@ -49,13 +49,16 @@ func (c clusters) Reader(name string) (runbooks.Cluster, error) {
 	return all, nil
 }
 
-// Writer implements commands.Clusters.
-func (c clusters) Writer(name string, may []string) (commands.Writer, error) {
+// Writer implements commands.Clusters. What may write nothing is nobody's.
+func (c clusters) Writer(name string, may []string, asked algesta.Requester) (commands.Writer, error) {
 	k, err := c.named(name)
 	if err != nil {
 		return nil, err
 	}
-	return k.Writer(may), nil
+	if len(may) == 0 {
+		return k.Writer(nil), nil
+	}
+	return k.WriterFor(may, asked.Actor.ID.User)
 }
 
 // makersIn is what the caches know of what makes the pods of a namespace, for commands.Config.

@@ -89,6 +89,8 @@ type ClusterConfig struct {
 	Server     string // of an Azure access without a kubeconfig; without either, Azure is asked
 	CAFile     string
 	Azure      kube.Azure
+	// Impersonate says who people are in the cluster, by their IDs in Slack.
+	Impersonate map[string]kube.Impersonated
 	// SecretNamespaces are where the bot may get Secrets; it needs the right in the cluster as well.
 	SecretNamespaces []string
 	Sandbox          bool // nothing in it matters to anybody: `bot console` opens no other
@@ -149,7 +151,9 @@ type clusterFile struct {
 	CAFile     string      `yaml:"caFile"`
 	Azure      azureFile   `yaml:"azure"`
 	Secrets    []string    `yaml:"secretNamespaces"`
-	Sandbox    bool        `yaml:"sandbox"`
+
+	Impersonate impersonatedFiles `yaml:"impersonate"`
+	Sandbox     bool              `yaml:"sandbox"`
 }
 
 type registryFile struct {
@@ -291,7 +295,7 @@ func configKeys() []string {
 		"apiVersion kind slack appTokenFile botTokenFile command teamID sharedChannels adminChannel apiURL " +
 			"clusters name access kubeconfig context server caFile " +
 			"azure tenantID clientID secretFile certificateFile authorityHost " +
-			"resourceID resourceManager metadataHost secretNamespaces sandbox environments aliases cluster namespace " +
+			"resourceID resourceManager metadataHost secretNamespaces impersonate user groups sandbox environments aliases cluster namespace " +
 			"deployment services " +
 			"registries host tokenHost private ownNetworks policyFile store follow soak listen incidents wait settle rules routes off " +
 			"channel severities " +
@@ -357,6 +361,7 @@ func (f *configFile) config() Config {
 			Sandbox:          k.Sandbox,
 			Azure:            kube.Azure(k.Azure),
 			SecretNamespaces: k.Secrets,
+			Impersonate:      k.Impersonate.byPerson(),
 		})
 	}
 	return c

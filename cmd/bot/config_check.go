@@ -28,6 +28,9 @@ func (f *configFile) validate() error {
 	if f.Kind != configKind {
 		problems = append(problems, fmt.Errorf("kind is %q: write %s", f.Kind, configKind))
 	}
+	for _, k := range f.Clusters {
+		problems = append(problems, k.Impersonate.validate(k.Name))
+	}
 	return errors.Join(problems...)
 }
 
@@ -215,5 +218,6 @@ func (k ClusterConfig) Validate() error {
 	}
 	return kube.Config{
 		Name: k.Name, Access: k.Access, Kubeconfig: k.Kubeconfig, Context: k.Context, Server: k.Server, CAFile: k.CAFile, Azure: k.Azure,
+		Impersonate: k.Impersonate,
 	}.Validate()
 }

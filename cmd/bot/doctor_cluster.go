@@ -21,8 +21,8 @@ import (
 // mostLacking is how many commands that lack rights are named one by one.
 const mostLacking = 8
 
-// examineCluster looks at a cluster: whether it answers, who the bot is there, what it may do; and, in the folder of a set-up, whether the chart
-// runs there.
+// examineCluster looks at a cluster: whether it answers, who the bot is there, what it may do; and, in a folder of bot init, whether the
+// chart runs there.
 func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) []examination {
 	e := examination{title: "cluster " + c.Name}
 	names, err := catalog.New(cfg.Environments, cfg.Services)
@@ -60,6 +60,7 @@ func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) []examinat
 		examineRights(ctx, &e, c, cluster, namespace, more)
 	}
 	more.say(&e)
+	examineActing(ctx, &e, c, cluster)
 	examineGroupsOfAPI(ctx, &e, cluster)
 	examineSupport(ctx, &e, c, cluster, version)
 	examineAzure(ctx, &e, cfg, c, cluster)
@@ -115,6 +116,39 @@ func clippedTo(all []string, most int) []string {
 		return all
 	}
 	return append(slices.Clone(all[:most]), words.Count(len(all)-most, "more right"))
+}
+
+// examineActing looks whether the bot may act as those whom the configuration names.
+func examineActing(ctx context.Context, e *examination, c ClusterConfig, cluster *kube.Cluster) {
+	users, groups := c.named()
+	if len(users) == 0 {
+		return
+	}
+	var wanted []authorizationv1.ResourceAttributes
+	for _, name := range users {
+		wanted = append(wanted, authorizationv1.ResourceAttributes{Verb: "impersonate", Resource: "users", Name: name})
+	}
+	for _, name := range groups {
+		wanted = append(wanted, authorizationv1.ResourceAttributes{Verb: "impersonate", Resource: "groups", Name: name})
+	}
+	lacks, err := cluster.Lacks(ctx, wanted)
+	if err != nil {
+		what, do := toldOf(err)
+		e.add(unchecked, do, "couldn't check whom I may act as (%s)", what)
+		return
+	}
+	var not []string
+	for i, w := range wanted {
+		if lacks[i] {
+			not = append(not, w.Name)
+		}
+	}
+	if len(not) > 0 {
+		e.add(broken, "grant it: `bot rbac` prints the ClusterRole, and the chart makes it",
+			"I may not act as %s", words.List(clippedTo(not, mostLacking)))
+		return
+	}
+	e.ok("changes are made as whoever asks for them: I may act as each of %s", words.Count(len(users), "user"))
 }
 
 // excess are the rights that the bot never uses, in words, with the namespaces that it has them in.

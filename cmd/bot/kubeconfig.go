@@ -19,6 +19,6 @@ func kubeConfig(
 	return kube.Config{
 		Name: c.Name, Access: c.Access, AKS: c.AKS(), Namespaces: names.Namespaces(c.Name), Kubeconfig: c.Kubeconfig, Context: c.Context,
 		Server: c.Server, CAFile: c.CAFile, Azure: c.Azure, Version: version, Deployments: names.Update, Log: log.Named("kube"),
-		SecretNamespaces: c.SecretNamespaces, SecretValues: hide, Hide: hidden,
+		Impersonate: c.Impersonate, SecretNamespaces: c.SecretNamespaces, SecretValues: hide, Hide: hidden,
 	}
 }

@@ -97,7 +97,13 @@ func (o grantOptions) grant() (deploy.Grant, error) {
 	if o.person != "" {
 		subject = rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: o.person}
 	}
-	return deploy.Grant{Name: o.name, Subject: subject, Namespaces: names.Namespaces(cluster), Without: o.without}, nil
+	grant := deploy.Grant{Name: o.name, Subject: subject, Namespaces: names.Namespaces(cluster), Without: o.without}
+	for _, c := range cfg.Clusters {
+		if c.Name == cluster {
+			grant.Users, grant.UserGroups = c.named()
+		}
+	}
+	return grant, nil
 }
 
 // oneOf says that a word isn't one of those known, and which was probably meant.

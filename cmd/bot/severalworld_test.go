@@ -164,8 +164,8 @@ type faulty struct {
 	at func(point, operation string)
 }
 
-func (f faulty) Writer(name string, may []string) (commands.Writer, error) {
-	w, err := f.Clusters.Writer(name, may)
+func (f faulty) Writer(name string, may []string, asked algesta.Requester) (commands.Writer, error) {
+	w, err := f.Clusters.Writer(name, may, asked)
 	return faultyWriter{w, f.at}, err
 }
 

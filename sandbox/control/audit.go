@@ -25,6 +25,7 @@ type Request struct {
 	Namespace   string
 	Name        string
 	User        string // such as system:serviceaccount:algesta:algesta
+	ActingAs    string // the user that it was sent in the name of; "" for none
 	UserAgent   string
 	DryRun      bool
 	Received    time.Time // by the API server
@@ -51,6 +52,9 @@ type auditLine struct {
 	User       struct {
 		Username string `json:"username"`
 	} `json:"user"`
+	Impersonated struct {
+		Username string `json:"username"`
+	} `json:"impersonatedUser"`
 	ObjectRef struct {
 		APIGroup    string `json:"apiGroup"`
 		Resource    string `json:"resource"`
@@ -201,6 +205,7 @@ func (l *auditLook) take(one auditLine) {
 	}
 	if one.Stage == "ResponseComplete" || one.Stage == "Panic" {
 		l.requests[i].Code, l.requests[i].Completed = one.ResponseStatus.Code, one.StageTimestamp
+		l.requests[i].ActingAs = one.Impersonated.Username // the first stage comes before anybody is impersonated
 	}
 }
 

@@ -50,6 +50,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $all | uniq | sortAlpha | toYaml -}}
 {{- end -}}
 
+{{- /* The users and groups that the bot acts as in this cluster, each once, sorted. An empty name would be a right to act as anybody. */ -}}
+{{- define "algesta.acting" -}}
+{{- $users := list -}}{{- $groups := list -}}
+{{- range get .Values.config "clusters" -}}{{- if eq (get . "access") "inCluster" -}}
+{{- range default list (get . "impersonate") -}}
+{{- if not (get . "user") }}{{ fail "config.clusters: impersonate has an entry without a user" }}{{ end -}}
+{{- $users = append $users .user -}}{{- $groups = concat $groups (default list (get . "groups")) -}}
+{{- end -}}{{- end -}}{{- end -}}
+{{- range concat $users $groups }}{{ if or (not .) (hasPrefix "system:" .) }}{{ fail (printf "config.clusters: impersonate names %q: write a user or a group of people, and none of the cluster's own" .) }}{{ end }}{{ end -}}
+{{- dict "users" ($users | uniq | sortAlpha) "groups" ($groups | uniq | sortAlpha) | toYaml -}}
+{{- end -}}
+
 {{- /* Takes rules of files/rights.yaml and the values; renders those that an enabled command needs. */ -}}
 {{- define "algesta.rules" -}}
 {{- $without := .without -}}
