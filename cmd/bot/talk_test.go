@@ -347,7 +347,7 @@ func (c *conversation) plain(s string) string {
 		// A new certificate lasts for 90 days and renews itself after 60: a day less is left as soon as it's a second old.
 		{`\b90 days\b`, "89 days"},
 		{`\b60 days\b`, "59 days"},
-		{`support end(s|ed) on`, "support … on"}, // it depends on the day
+		{`(is supported until|has been out of support since) 30`, "… 30"}, // it depends on the day
 		{`(?m)^\s*• …-xxxxx stopping\n`, ""},     // a pod that stops may be gone by then
 		{`\b\d{1,2} [A-Z][a-z]+ \d{4}, HH:MM UTC`, "D Month YYYY, HH:MM UTC"},
 		{`\bin (119 min|120 min|2 h)\b`, "in 2 h"},
