@@ -348,7 +348,7 @@ func (c *conversation) plain(s string) string {
 		{`\b90 days\b`, "89 days"},
 		{`\b60 days\b`, "59 days"},
 		{`(is supported until|has been out of support since) 30`, "… 30"}, // it depends on the day
-		{`(?m)^\s*• …-xxxxx stopping\n`, ""},     // a pod that stops may be gone by then
+		{`(?m)^\s*• …-xxxxx stopping\n`, ""},                              // a pod that stops may be gone by then
 		{`\b\d{1,2} [A-Z][a-z]+ \d{4}, HH:MM UTC`, "D Month YYYY, HH:MM UTC"},
 		{`\bin (119 min|120 min|2 h)\b`, "in 2 h"},
 		// Where a pod runs is the scheduler's choice, and so is what is left there.
