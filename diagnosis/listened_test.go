@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta/diagnosis"
@@ -67,6 +68,14 @@ func TestWhatAReadyLogMeans(t *testing.T) {
 		"a driver's words on .NET's second line": {
 			"fail: Shop.Cart.Store[0]\n      RedisServerException: READONLY You can't write against a read only replica.", "Redis takes no writes",
 		},
+		"Elasticsearch, whose disk is nearly full": {
+			"ERROR cluster_block_exception: index [p] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark]",
+			"Elasticsearch takes no writes: it is read-only, because its disk is nearly full",
+		},
+		"RabbitMQ, which knows no such login": {
+			"ERROR com.rabbitmq.client.AuthenticationFailureException: ACCESS_REFUSED - Login was refused using PLAIN",
+			"RabbitMQ rejects the credentials",
+		},
 		"a warning on .NET's second line": {"warn: Shop.Cart.Store[0]\n      cache is cold", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,4 +121,54 @@ func TestADatabaseTellsOfItsClients(t *testing.T) {
 	both := read("web", "postgres")
 	require.Contains(t, both.Summary, "so web is failing although the pods are ready")
 	require.Len(t, both.Chains, 1, "the one that asks is told, and not the one that refuses\n%s", both.Text())
+}
+
+// TestPodsThatAskOtherResolversCannotCallServices has web name Service api, and its pods ask other resolvers for it.
+func TestPodsThatAskOtherResolversCannotCallServices(t *testing.T) {
+	t.Parallel()
+	own := func(addresses ...string) *corev1.PodDNSConfig { return &corev1.PodDNSConfig{Nameservers: addresses} }
+	for name, c := range map[string]struct {
+		policy  corev1.DNSPolicy
+		config  *corev1.PodDNSConfig
+		network bool
+		value   string
+		want    string
+	}{
+		"the node's": {
+			corev1.DNSDefault, nil, false, "http://api",
+			"Deployment web cannot resolve the name of Service api: dnsPolicy Default",
+		},
+		"some of the internet":   {corev1.DNSNone, own("8.8.8.8"), false, "http://api", "dnsPolicy None sends its questions to 8.8.8.8"},
+		"another private one":    {corev1.DNSNone, own("10.0.0.99"), false, "http://api", "dnsPolicy None sends its questions to 10.0.0.99"},
+		"the cluster's":          {corev1.DNSNone, own("10.0.0.10"), false, "http://api", ""},
+		"the cache of the node":  {corev1.DNSNone, own("169.254.20.10"), false, "http://api", ""},
+		"no resolver at all":     {corev1.DNSNone, nil, false, "http://api", ""},
+		"the usual one":          {corev1.DNSClusterFirst, nil, false, "http://api", ""},
+		"only hosts outside":     {corev1.DNSDefault, nil, false, "https://api.example.com", ""},
+		"the node's own network": {corev1.DNSDefault, nil, true, "http://api", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			web, dns := service("web", 1), service("kube-dns", 1)
+			for _, o := range dns {
+				switch o := o.(type) {
+				case *corev1.Service:
+					o.Namespace, o.Spec.ClusterIP, o.Spec.ClusterIPs = "kube-system", "10.0.0.10", []string{"10.0.0.10"}
+				case *corev1.Pod:
+					o.Namespace = "kube-system"
+				}
+			}
+			template := &web[0].(*appsv1.Deployment).Spec.Template.Spec
+			template.Containers[0].Env = []corev1.EnvVar{{Name: "STOCK_URL", Value: c.value}}
+			p := &web[len(web)-1].(*corev1.Pod).Spec
+			p.DNSPolicy, p.DNSConfig, p.HostNetwork = c.policy, c.config, c.network
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(append(web, service("api", 1)...), dns[2:]...), nil),
+				facts.Ref{Kind: facts.KindDeployment, Namespace: "production", Name: "web"})
+			if c.want == "" {
+				require.Empty(t, d.Chains, d.Text())
+				return
+			}
+			require.Contains(t, d.Summary, c.want)
+		})
+	}
 }

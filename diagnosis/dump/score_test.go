@@ -151,6 +151,7 @@ and evaluation sets.
 	given := score(t, &page, "want", "given", "Given cases")
 	all := append(slices.Clone(given), score(t, &page, "variants", "variants", "Variants")...)
 	invented := score(t, &page, "invented", "invented", "Invented cases")
+	invented = append(invented, score(t, &page, "unseen", "unseen", "Microservice demos")...)
 	if *updateScore {
 		require.NoError(t, os.WriteFile(scorePage, []byte(page.String()), 0o600))
 	}

@@ -74,7 +74,7 @@ var signatures = []signature{
 				`a read-only transaction|ReadOnlySqlTransaction|SQLSTATE:? ?\[?25006|NotWritablePrimary|` +
 				`not (?:master|primary) and (?:slave|secondary)Ok|NotPrimaryNoSecondaryOk|` +
 				`attempt to write a readonly database|(?i:database [^|]{0,60}is (?:in )?read-only)|ORA-16000|` +
-				`FORBIDDEN/\d+/(?:index|cluster) read-only`,
+				`FORBIDDEN/\d+/(?:index|cluster) read-only|flood-stage watermark|read-only-allow-delete`,
 		),
 	},
 	{
@@ -118,7 +118,7 @@ var signatures = []signature{
 		regexp.MustCompile(
 			`(?i)bad auth\b|Mongo\w*Error: .*Authentication failed|SCRAM.*fail|password authentication failed|Access denied for ` +
 				`user|WRONGPASS|NOAUTH\b|ACCESS_REFUSED|SASL authentication failed|invalid username-password pair|authentication failed for ` +
-				`user|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication|Login failed for user|ORA-01017|LDAP: error code 49|\b535[ ` +
+				`user|PLAIN login refused|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication|Login failed for user|ORA-01017|LDAP: error code 49|\b535[ ` +
 				`-]5\.7\.\d|nats: Authorization Violation`,
 		),
 	},

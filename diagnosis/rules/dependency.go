@@ -267,7 +267,7 @@ func unresolved(c *facts.Container, f *Finding, host string) {
 		}
 		if answers, source := corefileAnswers(c.Snapshot); answers != "" {
 			f.What = answers
-			if inCluster {
+			if inCluster && !c.Status.Ready {
 				f.What += fmt.Sprintf(", so the name of %s cannot be resolved", service.Words())
 			}
 			f.several = joint{what: answers}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -35,6 +36,16 @@ var greenCallRules = []Rule{
 		Remedy:   "allow the call in the policies on both sides",
 		Source:   "NetworkPolicy spec; policies add up, and what none admits is denied",
 		snapshot: callDeniedByPolicy,
+	},
+	{
+		ID:       "call-unresolvable",
+		Family:   "services",
+		Class:    ClassWiring,
+		Signal:   "a workload names a Service of the cluster as a host, and its dnsPolicy asks other resolvers than the cluster's",
+		Cause:    "dnsPolicy Default or None, where ClusterFirst is needed",
+		Remedy:   "set dnsPolicy to ClusterFirst",
+		Source:   "Pod spec.dnsPolicy and dnsConfig: only the cluster's DNS knows the names of Services",
+		snapshot: callUnresolvable,
 	},
 	{
 		ID:       "listens-elsewhere",
@@ -125,6 +136,64 @@ func callDeniedByPolicy(s *facts.Snapshot) []*Finding {
 		}
 	}
 	return found
+}
+
+// callUnresolvable tells of pods that can't resolve the names of Services which their template names. With hostNetwork many call by address
+// and never ask, so these are left to their logs.
+func callUnresolvable(s *facts.Snapshot) []*Finding {
+	var found []*Finding
+	for _, w := range s.Workloads() {
+		at := slices.IndexFunc(w.Pods, facts.PodReady)
+		if at < 0 || w.Pods[at].Spec.HostNetwork {
+			continue
+		}
+		p := w.Pods[at]
+		other := otherResolver(p)
+		if other == "" || p.Spec.DNSPolicy == corev1.DNSNone && asksCluster(s, p) {
+			continue
+		}
+		calls := s.CallsOf(w)
+		if len(calls) == 0 {
+			continue
+		}
+		var named []string
+		for _, call := range calls {
+			if !slices.Contains(named, call.Service.Name) {
+				named = append(named, call.Service.Name)
+			}
+		}
+		found = append(found, &Finding{
+			Subject: w.Ref, Hits: []facts.Ref{w.Ref}, Sure: Medium, Level: Degraded, Unsure: "That resolver may know these names, too.",
+			What: fmt.Sprintf("%s cannot resolve the %s %s: %s", w.Ref.Words(),
+				words.Verb(len(named), "name of Service", "names of Services"), words.Few(named, 2), other),
+			Shown: []facts.Evidence{
+				{Object: w.Ref, Field: "spec.template dnsPolicy", Quote: string(p.Spec.DNSPolicy)},
+				{Object: w.Ref, Field: calls[0].Where, Quote: calls[0].Service.Name},
+			},
+			Remedy: Remedy{
+				Text:    "Set dnsPolicy to ClusterFirst.",
+				Command: fmt.Sprintf("kubectl edit %s -n %s", w.Ref, w.Ref.Namespace),
+			},
+		})
+	}
+	return found
+}
+
+// asksCluster says that a pod with resolvers of its own may ask the cluster's DNS all the same: by its address, or by that of the node's
+// cache. An address of the internet is neither.
+func asksCluster(s *facts.Snapshot, p *corev1.Pod) bool {
+	if p.Spec.DNSConfig == nil {
+		return true // it can't be told
+	}
+	return slices.ContainsFunc(p.Spec.DNSConfig.Nameservers, func(address string) bool {
+		ip, err := netip.ParseAddr(address)
+		if err != nil || !ip.IsPrivate() {
+			return err != nil || ip.IsLinkLocalUnicast() || ip.IsLoopback()
+		}
+		return !s.Knows("services", "kube-system") || slices.ContainsFunc(s.Services(), func(service *corev1.Service) bool {
+			return service.Namespace == "kube-system" && slices.Contains(service.Spec.ClusterIPs, address)
+		})
+	})
 }
 
 func listensOnOtherPort(s *facts.Snapshot) []*Finding {

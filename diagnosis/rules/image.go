@@ -270,10 +270,10 @@ func pullRule(problem facts.PullProblem, wording func(image, host string) string
 		if problem == facts.PullDenied && c.Snapshot.Setting().AKS {
 			fix = strings.Replace(fix, "registry", "registry (az aks check-acr)", 1)
 		}
-		if reasoned[problem] && !strings.Contains(what, "certificate") {
+		lost, noSecret := c.Snapshot.Recent(c.Ref(), "FailedToRetrieveImagePullSecret")
+		if reasoned[problem] && !strings.Contains(what, "certificate") && (!noSecret || problem != facts.PullDenied) {
 			what = because(c.Snapshot, what, withoutImage(c.Pull.Evidence.Quote, c.Spec.Image))
 		}
-		lost, noSecret := c.Snapshot.Recent(c.Ref(), "FailedToRetrieveImagePullSecret")
 		if problem == facts.PullDenied && noSecret {
 			what, fix = withoutPullSecret(c, what, fix, lost.Message)
 		} else if problem == facts.PullDenied {

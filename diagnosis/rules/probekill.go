@@ -48,7 +48,7 @@ func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, ki
 			"probe grants", kind,
 			c.Words(), words.Span(c.Died.FinishedAt.Sub(c.Died.StartedAt.Time)))
 		if port := probePort(probe, c.Spec); asksUndeclared(c, probe) {
-			f.What = fmt.Sprintf("The %s probe of %s most likely fails and the kubelet restarts it after %s: it asks port %d, and the container "+
+			f.What = fmt.Sprintf("The %s probe of %s most likely ends it after %s: it asks port %d, and the container "+
 				"declares %d", kind, c.Words(), words.Span(c.Died.FinishedAt.Sub(c.Died.StartedAt.Time)), port, c.Spec.Ports[0].ContainerPort)
 		}
 		f.Sure, f.Unsure = Medium, "The probe's events have expired; only the time that it ran says so."
@@ -162,7 +162,7 @@ func probeWhy(message string, c *facts.Container, probe *corev1.Probe) string {
 			return fmt.Sprintf("nothing listens on port %d, and the container declares %d", port, c.Spec.Ports[0].ContainerPort)
 		}
 		if port := probePort(probe, c.Spec); port > 0 && probe == c.Spec.StartupProbe {
-			return fmt.Sprintf("nothing listens on port %d within the %s that the probe grants", port, words.Span(granted(probe)))
+			return fmt.Sprintf("nothing listens on port %d within its %s", port, words.Span(granted(probe)))
 		}
 		return "nothing listens on its port"
 	case noAnswer.MatchString(message) && asksUndeclared(c, probe):

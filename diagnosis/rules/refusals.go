@@ -57,6 +57,10 @@ var refusalRules = []Rule{
 				"See whether the host in %s is a replica, or why the database was made read-only (a failover, a full disk).")
 			if f != nil {
 				f.What += " takes no writes: it is read-only"
+				if why, _ := c.Log.Explain(); strings.Contains(why.Line.Example, "flood-stage") {
+					f.What += ", because its disk is nearly full"
+					f.Remedy.Text = "Free or enlarge its disk; it takes writes again by itself."
+				}
 			}
 			return f
 		},
