@@ -91,7 +91,7 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		},
 		"a port that is taken": {
 			rule: "port-in-use", made: made(app("port", "12346-crash-port")),
-			says:    "The port of container app is already taken in its pod, so every pod of port keeps crashing.",
+			says:    "Port 3000, on which container app wants to listen, is already taken in its pod, so every pod of port keeps crashing.",
 			command: "kubectl describe pod port-",
 		},
 		"a disk that is full": {
@@ -184,7 +184,8 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 			rule:       "startup-kill",
 			made:       made(app("startup", "12346-startup", container(func(c *corev1.Container) { c.StartupProbe = healthProbe() }))),
 			onlyEvents: true,
-			says: "The startup probe of container app fails and the kubelet restarts it (nothing listens on its port), so every pod of " +
+			says: "The startup probe of container app fails and the kubelet restarts it (nothing listens on port 3000 within its 30 s), so " +
+				"every pod of " +
 				"startup keeps crashing.",
 			command: "kubectl describe pod startup-",
 		},

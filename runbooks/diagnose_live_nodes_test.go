@@ -233,8 +233,8 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 		"pods that must not meet": {
 			rule: "pod-affinity",
 			made: made(app("apart", "12345", onNodes("agentpool", "apart"), pod(apart), replicas(2))),
-			says: "Every node that the pods may use has a pod beside which they must not run (app=apart, by " +
-				"kubernetes.io/hostname), so 1 of 2 pods of apart cannot be scheduled.",
+			says: "Required anti-affinity (app=apart, by kubernetes.io/hostname) allows one of the pods per node, and every node that " +
+				"they may use has one, so 1 of 2 pods of apart cannot be scheduled.",
 			command: "kubectl describe pod apart-",
 		},
 		"pods for a node with a taint": {

@@ -134,7 +134,7 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 		},
 		"another resource": {
 			rule: "insufficient-other", made: made(app("gpu", "12345", requests("nvidia.com/gpu", "1"))),
-			says:    "No node has enough free nvidia.com/gpu for the pods, so no pod of gpu can be scheduled.",
+			says:    "No node offers nvidia.com/gpu, which the pods request, so no pod of gpu can be scheduled.",
 			command: "kubectl describe pod gpu-",
 		},
 		"labels that no node has": {

@@ -118,7 +118,8 @@ var signatures = []signature{
 		regexp.MustCompile(
 			`(?i)bad auth\b|Mongo\w*Error: .*Authentication failed|SCRAM.*fail|password authentication failed|Access denied for ` +
 				`user|WRONGPASS|NOAUTH\b|ACCESS_REFUSED|SASL authentication failed|invalid username-password pair|authentication failed for ` +
-				`user|PLAIN login refused|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication|Login failed for user|ORA-01017|LDAP: error code 49|\b535[ ` +
+				`user|PLAIN login refused|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication|Login failed for user|ORA-01017|LDAP: error ` +
+				`code 49|\b535[ ` +
 				`-]5\.7\.\d|nats: Authorization Violation`,
 		),
 	},
