@@ -40,7 +40,8 @@ func (p Parser) shapeless(typed []word, line pastedLine) []word {
 func (p Parser) severalLines(typed []word) error {
 	before := beforeReason(typed)
 	next := slices.IndexFunc(before, func(w word) bool {
-		return !w.quoted && (slices.Contains([]string{"&&", "||", ";"}, w.text) || !strings.HasPrefix(w.text, "-") && strings.HasSuffix(w.text, ";"))
+		ends := strings.HasSuffix(w.text, ";") && !strings.HasPrefix(w.text, "-")
+		return !w.quoted && (ends || slices.Contains([]string{"&&", "||"}, w.text))
 	})
 	if next < 0 || next == 0 {
 		return nil
