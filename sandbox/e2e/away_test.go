@@ -27,7 +27,7 @@ func TestWhatGoesWrongWithoutSlackIsToldOnceItIsBack(t *testing.T) {
 	w.slack.Heal()
 	i := w.incident()
 	i.becomes("⚠️ api-gateway in production is degraded: ", "seen by crash-loop")
-	i.says("What I looked at: ")
+	i.says("What I found: ")
 
 	// And again, while the card is there: what happens meanwhile is on it, once.
 	w.slack.FailNext("*", slackd.Fault{Status: 503}, 1<<20)
