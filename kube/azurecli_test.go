@@ -12,17 +12,17 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// az puts a stand-in for the Azure CLI on the PATH. It prints what the CLI prints: a token for the resource that it is asked for, of whoever
+// az puts a stand-in for the Azure CLI on the PATH. It prints what the CLI prints: a token for the resource that it's asked for, of whoever
 // signed in; or says on its standard error why not.
 func (w *azureWorld) az(t *testing.T, script string) {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "az"), []byte("#!/bin/sh\n"+script), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "az"), []byte("#!/bin/sh\n"+script), 0o700))
 	t.Setenv("PATH", dir+":/usr/bin:/bin")
 }
 
-// TestTheAzureCLISignsIn takes the token of a developer's `az login`, for AKS and for the Resource Manager. The PATH is the process's, so it
-// isn't parallel.
+// TestTheAzureCLISignsIn takes the token of a developer's `az login`, for AKS and for the Resource Manager. The PATH is the process's, so
+// it isn't parallel.
 func TestTheAzureCLISignsIn(t *testing.T) {
 	w := newAzureWorld(t)
 	end := time.Now().Add(time.Hour)

@@ -19,7 +19,8 @@ func TestAContextIsFoundInItsFile(t *testing.T) {
 	}
 	const cluster = "clusters: [{name: c, cluster: {server: https://127.0.0.1:1}}]\n"
 	const other = "clusters: [{name: d, cluster: {server: https://127.0.0.1:2}}]\n"
-	one := file("one", cluster+"current-context: first\ncontexts: [{name: first, context: {cluster: c}}, {name: lost, context: {cluster: gone}}]\n")
+	one := file("one", cluster+"current-context: first\n"+
+		"contexts: [{name: first, context: {cluster: c}}, {name: lost, context: {cluster: gone}}]\n")
 	two := file("two", other+"contexts: [{name: second, context: {cluster: d}}, {name: mixed, context: {cluster: c}}]\n")
 	none := file("none", "")
 	list := string(os.PathListSeparator)

@@ -92,7 +92,11 @@ func TestAChangeIsMadeInTheNameOfWhoeverAsks(t *testing.T) {
 func TestNobodyOfTheClustersOwnIsImpersonated(t *testing.T) {
 	t.Parallel()
 	for _, i := range []kube.Impersonated{
-		{}, {User: "system:admin"}, {User: "dana", Groups: []string{"system:masters"}}, {User: "dana", Groups: []string{""}}, {User: "*"},
+		{},
+		{User: "system:admin"},
+		{User: "dana", Groups: []string{"system:masters"}},
+		{User: "dana", Groups: []string{""}},
+		{User: "*"},
 		{User: "dana\nx"},
 	} {
 		require.Error(t, i.Validate(), "%v", i)

@@ -21,8 +21,8 @@ const (
 	deniedByDefault    = "Deny"
 )
 
-// The roles that let an identity pull, by the IDs of their definitions (Microsoft's list of built-in roles): in a registry's usual mode, and
-// where its repositories have permissions of their own, in which the first count for nothing.
+// The roles that let an identity pull, by the IDs of their definitions (Microsoft's list of built-in roles): in a registry's usual mode,
+// and where its repositories have permissions of their own, in which the first count for nothing.
 var (
 	pullRoles = map[string]string{
 		"7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",

@@ -53,8 +53,8 @@ func examineIssuers(ctx context.Context, e *examination, cluster *kube.Cluster) 
 // registryOfAzure is how the host of a registry of Azure ends.
 const registryOfAzure = ".azurecr.io"
 
-// examineAzure says what Azure knows of a cluster that the bot signs in to through it: the network plugin, and whether the nodes may pull from
-// the configuration's registries. It takes rights that the bot doesn't need otherwise, so what couldn't be checked is no failure.
+// examineAzure says what Azure knows of a cluster that the bot signs in to through it: the network plugin, and whether the nodes may pull
+// from the configuration's registries. It takes rights that the bot doesn't need otherwise, so what couldn't be checked is no failure.
 func examineAzure(ctx context.Context, e *examination, cfg Config, c ClusterConfig, cluster *kube.Cluster) {
 	if c.Access == kube.InCluster || c.Access == kube.Kubeconfig {
 		return
@@ -96,14 +96,15 @@ func examinePulling(ctx context.Context, e *examination, cluster *kube.Cluster, 
 		e.ok("the nodes may pull from %s (%s)", host, p.Role)
 	case p.Abac:
 		e.add(attention, assignRole(role, kubelet, p.Registry),
-			"the kubelet's identity has no role to pull from %s, whose repositories have permissions of their own (ABAC): AcrPull counts for nothing",
-			host)
+			"the kubelet's identity has no role to pull from %s, whose repositories have permissions of their own (ABAC): AcrPull counts for "+
+				"nothing", host)
 	default:
 		e.add(attention, assignRole(role, kubelet, p.Registry), "the kubelet's identity has no role to pull from %s", host)
 	}
 	if p.Modeless {
 		e.add(attention, "az acr show -n "+strings.TrimSuffix(host, registryOfAzure)+" --query roleAssignmentMode",
-			"couldn't check whether the repositories of %s have permissions of their own, in which AcrPull counts for nothing (Azure doesn't say)", host)
+			"couldn't check whether the repositories of %s have permissions of their own, in which AcrPull counts for nothing (Azure doesn't "+
+				"say)", host)
 	}
 	if p.Chosen {
 		e.add(attention, "look whether the nodes' is among them", "%s answers chosen networks alone", host)

@@ -109,7 +109,8 @@ func TestTheDoctorAsksAzureWhetherTheNodesMayPull(t *testing.T) {
 	t.Parallel()
 	home := kubeconfigServer(t, answering(t, map[string]string{"/version": `{"gitVersion":"v1.37.2"}`}))
 	cluster := azure.Cluster{
-		Subscription: azure.NewID(), Group: "rg-shop", Name: "aks-shop", Server: home.server, CA: home.ca, Kubelet: azure.NewID(), Network: "kubenet",
+		Subscription: azure.NewID(), Group: "rg-shop", Name: "aks-shop", Server: home.server, CA: home.ca,
+		Kubelet: azure.NewID(), Network: "kubenet",
 	}
 	registry := azure.RegistryResource{Subscription: cluster.Subscription, Group: "rg-shop", Name: "acrshop", Abac: true, Chosen: true}
 	who := azure.Identity{
@@ -124,13 +125,14 @@ func TestTheDoctorAsksAzureWhetherTheNodesMayPull(t *testing.T) {
 	p.replace("config.yaml", "policyFile:", "registries: [{host: acrshop.azurecr.io}]\npolicyFile:")
 	b, err := os.ReadFile(filepath.Join(p.dir, "config.yaml"))
 	require.NoError(t, err)
-	clusters := fmt.Sprintf("clusters:\n  - {name: main, access: clientSecret, azure: {resourceID: %s, tenantID: %s, clientID: %s, secretFile: secret, "+
-		"authorityHost: %q, resourceManager: %q, caFile: azure.pem}}\n",
+	clusters := fmt.Sprintf("clusters:\n  - {name: main, access: clientSecret, azure: {resourceID: %s, tenantID: %s, clientID: %s, "+
+		"secretFile: secret, authorityHost: %q, resourceManager: %q, caFile: azure.pem}}\n",
 		cluster.ID(), cloud.Tenant(), who.ClientID, cloud.AuthorityHost(), cloud.ManagerURL())
 	p.write("config.yaml", regexp.MustCompile(`clusters:\n.*\n`).ReplaceAllLiteralString(string(b), clusters))
 	text, _ := p.says()
 	require.Contains(t, text, "WARN  the network plugin kubenet of AKS is supported until 30 March 2028 (github.com/Azure/AKS/issues/4859")
-	require.Contains(t, text, "WARN  the kubelet's identity has no role to pull from acrshop.azurecr.io, whose repositories have permissions of their own")
+	require.Contains(t, text, "WARN  the kubelet's identity has no role to pull from acrshop.azurecr.io, whose repositories have permissions of "+
+		"their own")
 	require.Contains(t, text, `→ az role assignment create --role "Container Registry Repository Reader" --scope `+registry.ID()+
 		" --assignee-object-id "+cluster.Kubelet)
 	require.Contains(t, text, "WARN  acrshop.azurecr.io answers chosen networks alone")

@@ -118,11 +118,13 @@ func TestInitSaysWhatWouldKeepTheChartFromRunning(t *testing.T) {
 			storage{known: true}, "name one (it has none)", []string{"no default StorageClass, so the bot's volume would wait for ever. Make one"},
 		},
 		"none by default": {
-			storage{known: true, names: []string{"fast", "slow"}}, "name one (it has fast and slow)",
+			storage{known: true, names: []string{"fast", "slow"}},
+			"name one (it has fast and slow)",
 			[]string{"Name one of fast and slow as persistence"},
 		},
 		"a default that makes file shares": {
-			storage{known: true, byDefault: "share", shared: true, names: []string{"disk", "share"}}, "name one (it has disk and share)",
+			storage{known: true, byDefault: "share", shared: true, names: []string{"disk", "share"}},
+			"name one (it has disk and share)",
 			[]string{"The default StorageClass share makes file shares, on which SQLite's locks don't work"},
 		},
 	} {
@@ -133,7 +135,7 @@ func TestInitSaysWhatWouldKeepTheChartFromRunning(t *testing.T) {
 		for _, says := range c.says {
 			require.Contains(t, said, says, name)
 		}
-		require.Equal(t, len(c.says)+1, len(f.lacking("folder")), name)
+		require.Len(t, f.lacking("folder"), len(c.says)+1, name)
 		s := setup{kubeconfig: "config", cluster: "main", command: "/algesta", who: []string{"user:U0DANA"}}
 		files, err := s.files(f)
 		require.NoError(t, err)

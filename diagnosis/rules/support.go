@@ -104,8 +104,8 @@ func Kubenet() Support {
 
 // ShorterCertificates is why an alarm at a fixed 30 days before a certificate's end is wrong for those of Let's Encrypt, and what to do.
 func ShorterCertificates() (why, do string) {
-	return "Let's Encrypt's certificates last 64 days from 2027-02-10 on and 45 days from 2028-02-16 on, and are renewed after two thirds of " +
-			"that: an alarm at a fixed 30 days before the end will fire for healthy ones (letsencrypt.org/2025/12/02/from-90-to-45)",
+	return "Let's Encrypt's certificates last 64 days from 2027-02-10 on and 45 days from 2028-02-16 on, and are renewed after two thirds " +
+			"of that: an alarm at a fixed 30 days before the end will fire for healthy ones (letsencrypt.org/2025/12/02/from-90-to-45)",
 		"alarm where the renewal is late (the Certificate's status.renewalTime), as the bot does"
 }
 

@@ -66,8 +66,9 @@ func TestWhatDoesntMatchInAzureIsSaid(t *testing.T) {
 	c.world = newWorld(t, options{policy: everything, configured: func(w *world) {
 		w.config.Env = append(w.config.Env, "AZURE_FEDERATED_TOKEN_FILE="+token)
 		for name, how := range map[string]string{
-			aksName:              "workloadIdentity, azure: {resourceID: " + cluster.ID() + ", tenantID: " + c.azure.Tenant(),
-			deleted.Name:         "clientSecret, azure: {secretFile: " + secret + ", resourceID: " + deleted.ID() + ", tenantID: " + c.azure.Tenant(),
+			aksName: "workloadIdentity, azure: {resourceID: " + cluster.ID() + ", tenantID: " + c.azure.Tenant(),
+			deleted.Name: "clientSecret, azure: {secretFile: " + secret + ", resourceID: " + deleted.ID() + ", tenantID: " +
+				c.azure.Tenant(),
 			"aks-algesta-tenant": "clientSecret, azure: {secretFile: " + secret + ", resourceID: " + cluster.ID() + ", tenantID: " + azure.NewID(),
 		} {
 			w.config.MoreClusters += fmt.Sprintf("  - {name: %s, access: %s, clientID: %s, authorityHost: %q, resourceManager: %q, caFile: %s}}\n",
