@@ -2,6 +2,7 @@ package runbooks
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -16,7 +17,8 @@ import (
 
 // templateReads are the kinds whose templates are read where an event is about one of them.
 var templateReads = []string{
-	"list deployments.apps", "list statefulsets.apps", "list daemonsets.apps", "list jobs.batch", "list cronjobs.batch",
+	"list deployments.apps", "list statefulsets.apps", "list daemonsets.apps", "list controllerrevisions.apps", "list jobs.batch",
+	"list cronjobs.batch",
 }
 
 // ofUnknownTemplate stands for what was said of an object whose template nobody can read, or no longer.
@@ -81,6 +83,24 @@ func templatesOf[L interface {
 	}
 }
 
+// templatesOfBefore are what StatefulSets and DaemonSets made pods of in their revisions: an event lives for an hour, and the template may be
+// another one since.
+func templatesOfBefore(ctx context.Context, c Cluster, namespace string) (out []template, read listed) {
+	var list appsv1.ControllerRevisionList
+	read = listAll(ctx, c, namespace, "", "controllerrevisions", &list)
+	for i := range list.Items {
+		var kept struct {
+			Spec struct {
+				Template corev1.PodTemplateSpec `json:"template"`
+			} `json:"spec"`
+		}
+		if json.Unmarshal(list.Items[i].Data.Raw, &kept) == nil { // another controller may keep something else in one
+			out = append(out, template{list.Items[i].Name, &kept.Spec.Template.Spec})
+		}
+	}
+	return out, read
+}
+
 // hideTemplates takes out of the messages of these events what the templates spell out that they are about: the pods of a StatefulSet or a
 // Job need not be there, and a controller quotes what an admission webhook said. What is about a template that couldn't be read, or that is
 // gone, is left out. It says which kinds couldn't be read.
@@ -95,7 +115,11 @@ func hideTemplates(ctx context.Context, c Cluster, namespace string, of []corev1
 			answers[e.InvolvedObject.Kind] = &answer{}
 		}
 	}
+	var revisions answer
 	var reading conc.WaitGroup
+	if answers[statefulSetKind] != nil || answers[daemonSetKind] != nil {
+		reading.Go(func() { revisions.templates, revisions.read = templatesOfBefore(ctx, c, namespace) })
+	}
 	for kind, a := range answers {
 		reading.Go(func() { a.templates, a.read = templateKinds[kind](ctx, c, namespace) })
 	}
@@ -107,6 +131,17 @@ func hideTemplates(ctx context.Context, c Cluster, namespace string, of []corev1
 		unread = append(unread, a.read)
 		for _, t := range a.templates {
 			specs, names = append(specs, t.spec), append(names, t.name)
+		}
+	}
+	for _, t := range revisions.templates {
+		specs = append(specs, t.spec)
+	}
+	if revisions.read.err != nil || revisions.read.part != nil { // an event may quote a template of before
+		unread = append(unread, revisions.read)
+		for _, kind := range []string{statefulSetKind, daemonSetKind} {
+			if a := answers[kind]; a != nil {
+				a.templates = nil
+			}
 		}
 	}
 	slices.SortFunc(unread, func(a, b listed) int { return strings.Compare(a.what, b.what) })
