@@ -27,7 +27,10 @@ var operatorKinds = []struct {
 	{schema.GroupKind{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute"}, false},
 	{schema.GroupKind{Group: "gateway.networking.k8s.io", Kind: "Gateway"}, false},
 	{schema.GroupKind{Group: "keda.sh", Kind: "ScaledObject"}, false},
+	{schema.GroupKind{Group: "keda.sh", Kind: "ScaledJob"}, false},
 	{schema.GroupKind{Group: "helm.toolkit.fluxcd.io", Kind: "HelmRelease"}, false},
+	{schema.GroupKind{Group: "kustomize.toolkit.fluxcd.io", Kind: "Kustomization"}, false},
+	{schema.GroupKind{Group: "argoproj.io", Kind: "Rollout"}, false},
 	{schema.GroupKind{Group: "external-secrets.io", Kind: "ExternalSecret"}, true},
 	{schema.GroupKind{Group: "bitnami.com", Kind: "SealedSecret"}, true},
 }

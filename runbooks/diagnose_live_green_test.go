@@ -52,6 +52,12 @@ func TestTheFirstLineNamesWhatGreenPodsSay(t *testing.T) {
 			rule: "dependency-denied", made: made(app("invoices", "12346", thatSays(5, "ERROR: permission denied for table invoices"))),
 			says: "PostgreSQL denies access: “permission denied for table invoices”, so invoices is failing although the pods are ready.",
 		},
+		"an identity that the cloud refuses": {
+			rule: "identity-refused", made: made(app("uploads", "12346", thatSays(5, "ERROR: DefaultAzureCredential: AADSTS700213: No matching "+
+				"federated identity record found for presented assertion subject 'system:serviceaccount:shop:uploads'."))),
+			says:    "Entra ID refuses the identity of uploads: “AADSTS700213: No matching federated identity record found",
+			command: "kubectl get serviceaccount default -n NS -o yaml",
+		},
 		"a database that takes no writes": {
 			rule: "dependency-read-only", made: made(app("cart", "12346", thatSays(5, "ReplyError: READONLY You can't write against a read "+
 				"only replica."))),

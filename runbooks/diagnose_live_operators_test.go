@@ -47,6 +47,13 @@ func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 	write("helm.toolkit.fluxcd.io", "HelmRelease", "helmreleases", "shop", map[string]any{},
 		conditions(unmet("Ready", "UpgradeFailed", "Helm upgrade failed: Deployment.apps \"shop\" is invalid: spec.selector: field is "+
 			"immutable")))
+	write("keda.sh", "ScaledJob", "scaledjobs", "mailer", map[string]any{"jobTargetRef": map[string]any{}},
+		conditions(unmet("Ready", "ScaledJobCheckFailed", "error establishing connection to RabbitMQ: dial tcp: no such host")))
+	write("kustomize.toolkit.fluxcd.io", "Kustomization", "kustomizations", "site", map[string]any{"path": "./site"},
+		conditions(unmet("Ready", "BuildFailed", "kustomize build failed: accumulating resources: no such file or directory: base")))
+	write("argoproj.io", "Rollout", "rollouts", "web", map[string]any{}, map[string]any{
+		"phase": "Degraded", "message": "RolloutAborted: Rollout aborted update to revision 3: metric success-rate assessed Failed",
+	})
 	write("gateway.networking.k8s.io", "Gateway", "gateways", "public", map[string]any{"gatewayClassName": "istio"},
 		conditions(unmet("Programmed", "AddressNotAssigned", "no address for the load balancer")))
 	write("gateway.networking.k8s.io", "HTTPRoute", "httproutes", "blog", map[string]any{
@@ -70,6 +77,18 @@ func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 				d.Annotations = map[string]string{"meta.helm.sh/release-name": "shop"}
 			})),
 			says: "HelmRelease shop is not applied (UpgradeFailed): “Deployment.apps \"shop\" is invalid: spec.selector: field is immutable”.",
+		},
+		"jobs that can't be scaled": {
+			rule: "scaler-not-ready", about: "scaledjob/mailer",
+			says: "ScaledJob mailer",
+		},
+		"a Kustomization that can't be built": {
+			rule: "release-not-applied", about: "kustomization/site",
+			says: "Kustomization site is not applied",
+		},
+		"a rollout that was aborted": {
+			rule: "operator-object-not-ready", about: "rollout/web",
+			says: "Rollout web has a problem",
 		},
 		"a Gateway without an address": {
 			rule: "gateway-not-programmed", about: "gateway/public",

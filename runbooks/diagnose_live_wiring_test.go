@@ -154,7 +154,7 @@ func TestTheFirstLineNamesWhatIsWrongBetweenTheIngressAndThePods(t *testing.T) {
 			rule:    "ingress-backend-port",
 			about:   "ingress/number",
 			made:    made(ingressOf("number", class, "number", 8080), serviceOf("number", http), app("number", "12346", httpPort)),
-			says:    "Ingress number leads to port 8080 of Service number, which has only 80 http; http://number.example.com/ answers 503.",
+			says:    "Ingress number leads to port 8080 of Service number, which has only port 80 (http); http://number.example.com/ answers 503.",
 			command: "kubectl edit ingress number -n NS",
 		},
 		"pods that crash behind an ingress": {

@@ -221,12 +221,19 @@ func ingressBackendPort(s *facts.Snapshot) []*Finding {
 		if service == nil || service.Spec.Type == corev1.ServiceTypeExternalName {
 			return nil
 		}
-		var have []string
+		var have, named []string
 		for _, p := range service.Spec.Ports {
 			if b.Port.Name != "" && p.Name == b.Port.Name || b.Port.Name == "" && p.Port == b.Port.Number {
 				return nil
 			}
-			have = append(have, strings.TrimSpace(fmt.Sprintf("%d %s", p.Port, p.Name)))
+			have, named = append(have, strings.TrimSpace(fmt.Sprintf("%d %s", p.Port, p.Name))), append(named, fmt.Sprint(p.Port))
+			if p.Name != "" {
+				named[len(named)-1] += " (" + p.Name + ")"
+			}
+		}
+		ports := "port"
+		if len(named) != 1 {
+			ports = "ports"
 		}
 		want := b.Port.Name
 		if want == "" {
@@ -234,8 +241,8 @@ func ingressBackendPort(s *facts.Snapshot) []*Finding {
 		}
 		return &Finding{
 			Subject: ref, Key: b.Service + "/" + want, Hits: []facts.Ref{ref}, Sure: High, Level: Outage,
-			What: fmt.Sprintf("Ingress %s leads to port %s of Service %s, which has only %s; %s answers 503", i.Name, want, b.Service,
-				words.Few(have, 2), at(b)),
+			What: fmt.Sprintf("Ingress %s leads to port %s of Service %s, which has only %s %s; %s answers 503", i.Name, want, b.Service,
+				ports, words.Few(named, 2), at(b)),
 			Shown: []facts.Evidence{
 				{Object: ref, Field: "spec.rules[].http.paths[].backend.service.port", Quote: want},
 				{Object: facts.RefOf(facts.KindService, service), Field: "spec.ports", Quote: words.Few(have, 4)},
