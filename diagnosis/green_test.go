@@ -48,6 +48,18 @@ func TestWhatIsGreenIsListenedTo(t *testing.T) {
 		"a callee that its log names, and not by its address": {
 			says(refused, 4, time.Minute, true), "Service api refuses connections, so web is failing although the pods are ready.",
 		},
+		"a disk that is full": {
+			says("5832:C 10 Mar 2026 14:19:42 # Write error saving DB on disk: No space left on device", 5, 0, false),
+			"Container web has no disk space left, so web is failing although the pods are ready.",
+		},
+		"RabbitMQ's alarm, which it calls information": {
+			says("[info] <0.401.0> Free disk space is insufficient. Free bytes: 48089224. Limit: 50000000", 5, time.Minute, true),
+			"Container web has no disk space left, so web is failing although the pods are ready.",
+		},
+		"RabbitMQ's alarm, cleared": {
+			says("[info] <0.401.0> Free disk space is insufficient. Free bytes: 48089224. Limit: 50000000", 5, 3*time.Minute, true) +
+				says("[warning] <0.397.0> disk resource limit alarm cleared on node rabbit@web-0", 1, time.Minute, true), "",
+		},
 		"it came once":                          {says(denied, 1, time.Minute, true), ""},
 		"it was an hour ago":                    {says(denied, 5, time.Hour, true), ""},
 		"it was long ago in a log without time": {says(denied, 5, 0, false) + calm, ""},

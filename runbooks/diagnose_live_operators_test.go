@@ -80,15 +80,15 @@ func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 		},
 		"jobs that can't be scaled": {
 			rule: "scaler-not-ready", about: "scaledjob/mailer",
-			says: "ScaledJob mailer",
+			says: "ScaledJob mailer cannot scale: “error establishing connection to RabbitMQ: dial tcp: no such host”.",
 		},
 		"a Kustomization that can't be built": {
 			rule: "release-not-applied", about: "kustomization/site",
-			says: "Kustomization site is not applied",
+			says: "Kustomization site is not applied (BuildFailed): “accumulating resources: no such file or directory: base”.",
 		},
 		"a rollout that was aborted": {
 			rule: "operator-object-not-ready", about: "rollout/web",
-			says: "Rollout web has a problem",
+			says: "Rollout web has a problem (RolloutAborted): “Rollout aborted update to revision 3: metric success-rate assessed Failed”.",
 		},
 		"a Gateway without an address": {
 			rule: "gateway-not-programmed", about: "gateway/public",

@@ -26,6 +26,9 @@ const (
 	severityFatal
 )
 
+// diskAlarm is how RabbitMQ says that it blocks everyone who publishes, until there is disk space again (rabbit_disk_monitor.erl).
+const diskAlarm = `[Ff]ree disk space is insufficient|disk resource limit alarm set`
+
 // logEntry is one thing a program said: a line, with the stack trace that belongs to it left out.
 type logEntry struct {
 	text     string
@@ -68,6 +71,8 @@ var (
 	fatalWords    = regexp.MustCompile(
 		`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|(?:uncaught|unhandled) ?exception`,
 	)
+	// alarms are said as information by what stops working for them.
+	alarms       = regexp.MustCompile(diskAlarm)
 	troubleWords = regexp.MustCompile(
 		`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|E[A-Z]{5,}`,
 	)
@@ -136,6 +141,9 @@ func parseLine(line string) logEntry {
 	entry := parseFormat(line)
 	if entry.severity > severityUnknown && entry.severity < severityFatal && ofClients.MatchString(entry.text) {
 		entry.severity = severityInfo
+	}
+	if entry.severity == severityInfo && strings.Contains(entry.text, "isk ") && alarms.MatchString(entry.text) {
+		entry.severity = severityWarning
 	}
 	if entry.severity > severityUnknown && wrapperWords.MatchString(entry.text) {
 		entry.severity = severityUnknown

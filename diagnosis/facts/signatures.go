@@ -197,7 +197,7 @@ var signatures = []signature{
 			`EADDRINUSE|(?i:address already in use)|[Pp]ort \d+ (?:was|is) already in use|Failed to bind to address|Address in use`,
 		),
 	},
-	{"disk-full", regexp.MustCompile(`ENOSPC|(?i:no space left on device)|(?i:disk quota exceeded)`)},
+	{"disk-full", regexp.MustCompile(`ENOSPC|(?i:no space left on device)|(?i:disk quota exceeded)|` + diskAlarm)},
 	{
 		"file-permission",
 		regexp.MustCompile(
@@ -301,6 +301,7 @@ var (
 	recovered = regexp.MustCompile(
 		`(?i)\b(?:re)?connected\b|connection (?:re-?)?(?:established|restored|opened)|successfully (?:re)?connect`,
 	)
+	cleared     = regexp.MustCompile(`alarm cleared|[Ff]ree disk space is sufficient`) // RabbitMQ's
 	stillAway   = regexp.MustCompile(`(?i)\bnot (?:yet )?(?:re)?connected|could not|cannot|failed|refused`)
 	namedErrors = regexp.MustCompile(`\b[A-Z]\w*(?:Error|Exception)\b|\bpanic:`)
 )
@@ -312,6 +313,9 @@ func (v *Log) overtaken(line *LogLine) bool {
 	return slices.ContainsFunc(v.Templates, func(t *LogLine) bool {
 		if t.last <= line.last {
 			return false
+		}
+		if alarms.MatchString(line.Example) {
+			return cleared.MatchString(t.Example)
 		}
 		if other := productOf("", t.Example); product != "" && other != "" && other != product {
 			return false

@@ -60,16 +60,14 @@ var crashRules = []Rule{
 		}, "Give each container and process of the pod its own port."),
 	},
 	{
-		ID:     "disk-full",
-		Family: "crash",
-		Class:  ClassCrash,
-		Signal: "the log of the failing instance: ENOSPC, no space left on device",
-		Cause:  "the volume or the node's disk is full",
-		Remedy: "free or enlarge the volume",
-		Source: "POSIX ENOSPC",
-		container: logRule("disk-full", func(c *facts.Container, _ string) string {
-			return fmt.Sprintf("%s has no disk space left", words.Capital(c.Words()))
-		}, "Free or enlarge the volume it writes to."),
+		ID:        "disk-full",
+		Family:    "crash",
+		Class:     ClassCrash,
+		Signal:    "the log of the failing instance, or of a ready pod again and again: ENOSPC, no space left on device, RabbitMQ's disk alarm",
+		Cause:     "the volume or the node's disk is full",
+		Remedy:    "free or enlarge the volume",
+		Source:    "POSIX ENOSPC",
+		container: diskFull,
 	},
 	{
 		ID:     "file-permission",
@@ -258,6 +256,23 @@ func logRule(id string, wording func(c *facts.Container, named string) string, f
 			f.show(c.EndEvidence(), false)
 		}
 		return f
+	}
+}
+
+// diskFull is about a program that ends for it, or that is ready and can't write: what calls it fails then.
+func diskFull(c *facts.Container) *Finding {
+	const fix = "Free or enlarge the volume it writes to."
+	noSpace := func(c *facts.Container, _ string) string { return words.Capital(c.Words()) + " has no disk space left" }
+	if f := logRule("disk-full", noSpace, fix)(c); f != nil {
+		return f
+	}
+	why, ok := c.Log.Explain()
+	if !ok || why.ID != "disk-full" || !facts.PodReady(c.Pod) {
+		return nil
+	}
+	return &Finding{
+		What: noSpace(c, ""), Sure: Medium, Unsure: "Its pods are ready; only the log says so.", Shown: []facts.Evidence{c.LogEvidence(why.Line)},
+		Remedy: Remedy{Text: fix, Command: fmt.Sprintf("kubectl exec %s -c %s -n %s -- df -h", c.Pod.Name, c.Spec.Name, c.Pod.Namespace)},
 	}
 }
 

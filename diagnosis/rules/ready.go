@@ -73,7 +73,7 @@ func findInReady(s *facts.Snapshot, add func(*Rule, *Finding)) {
 			continue
 		}
 		for i := range table {
-			if table[i].container == nil || table[i].Class != ClassDependency {
+			if table[i].container == nil || table[i].Class != ClassDependency && table[i].ID != "disk-full" {
 				continue
 			}
 			f := table[i].container(c)
