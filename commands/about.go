@@ -276,11 +276,15 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	others := append(d.openLimits(book, c), d.whoMay(ctx, book, c)...)
 	switch decision.Effect {
 	case algesta.Allow:
-		return algesta.Report{
-			Tone:  algesta.Good,
-			Title: algesta.Say("Yes, you can {}. No approval is needed (rule \"{}\").", what, decision.Rule),
-			Body:  others,
-		}, nil
+		title := algesta.Say("Yes, you can {}. No approval is needed (rule \"{}\").", what, decision.Rule)
+		for _, b := range *d.Store.Broken() {
+			if b.ID == decision.Glass {
+				title = algesta.Say(
+					"Yes, you can {}. No approval is needed until {}: you broke the glass ({}).", what, algesta.AtDay(b.Until), words.Cited(b.Reason),
+				)
+			}
+		}
+		return algesta.Report{Tone: algesta.Good, Title: title, Body: others}, nil
 	case algesta.NeedsApproval:
 		n := d.names(ctx, decision.Needs)
 		missing := d.Policy().Missing(decision.Needs, a, nil)

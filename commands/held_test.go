@@ -68,6 +68,36 @@ func TestThePlanOfWhatWaitsFollowsItsFreezes(t *testing.T) {
 	require.Contains(t, w.plan(waits.ID), "approve", "it's the plan with its question")
 }
 
+// Nobody is asked to approve what can't run: they are once it can, or hear that the request ends sooner.
+func TestAReminderAsksNobodyWhileItIsFrozen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(freezing)
+	w.types(luis, "restart api-gateway production")
+	waits := w.request(algesta.Pending)
+	require.Eventually(
+		t, func() bool { _, ts, err := w.store.CardOf(t.Context(), waits.ID); return err == nil && ts != "" }, deadline, lookEvery,
+	)
+	w.freeze("freeze production until=5m because the import runs")
+	again, err := w.dispatcher.Remind(t.Context(), waits.ID)
+	require.NoError(t, err)
+	require.InDelta(t, 5*time.Minute, again, float64(time.Minute), "when the freeze has ended")
+	require.Empty(t, w.said(algesta.RemindPost))
+
+	w.people.set(func(d *fakeDirectory) { d.absent = []algesta.PersonID{carla.ID} })
+	w.freeze("freeze api-gateway production until=3h because of the audit")
+	before := len(w.directs())
+	again, err = w.dispatcher.Remind(t.Context(), waits.ID)
+	require.NoError(t, err)
+	require.Zero(t, again)
+	require.Eventually(t, func() bool { return len(w.said(algesta.RemindPost)) == 1 }, deadline, lookEvery)
+	said := w.said(algesta.RemindPost)[0]
+	require.Contains(t, said, "can't be changed until")
+	require.Contains(t, said, "sooner than that: ask for it again then.")
+	require.NotContains(t, said, "@", "nobody is called")
+	require.Len(t, w.directs(), before)
+}
+
 // Whoever approves on the Home tab or asks what waits is told there, too, that it's frozen.
 func TestWhatWaitsIsSaidToBeFrozenWhereverItsListed(t *testing.T) {
 	t.Parallel()

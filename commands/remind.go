@@ -64,6 +64,13 @@ func (d *Dispatcher) call(ctx context.Context, id string, reminder bool) (again 
 			return askAgain, nil
 		}
 	}
+	held := d.heldNow(r)
+	if reminder && len(held) > 0 {
+		if until := d.frozenUntil(r); until.Before(r.ExpiresAt) { // they are reminded once it can run
+			return max(askAgain, time.Until(until)), nil
+		}
+		people = nil
+	}
 	place, err := d.Directory.Place(ctx, channel, factsAge)
 	if err != nil {
 		place = Place{}
@@ -78,7 +85,11 @@ func (d *Dispatcher) call(ctx context.Context, id string, reminder bool) (again 
 		kind := algesta.AskedPost
 		if reminder {
 			kind = algesta.RemindPost
-			if err := tx.Post(post(now.Command, kind, stillWaiting(now, missing, n))); err != nil {
+			said := stillWaiting(now, missing, n)
+			if len(held) > 0 {
+				said = stillHeld(now, held)
+			}
+			if err := tx.Post(post(now.Command, kind, said)); err != nil {
 				return err
 			}
 		} else if len(people) > 0 {
@@ -251,6 +262,23 @@ func stillWaiting(r algesta.Request, missing []policy.Missing, n names) algesta.
 		said = algesta.Say("{} {}", said, n.mentions(m.Approvers))
 	}
 	return algesta.Report{Tone: algesta.Waiting, Title: said, Push: soonOver(r)}
+}
+
+// stillHeld is said in the place of a reminder while what was asked for can't run: nobody is asked to approve it.
+func stillHeld(r algesta.Request, held algesta.Text) algesta.Report {
+	said := held.Then("The request expires at {}, sooner than that: ask for it again then.", algesta.At(r.ExpiresAt))
+	return algesta.Report{Tone: algesta.Waiting, Title: said}
+}
+
+// frozenUntil is when the last of the freezes ends that may hold a request back.
+func (d *Dispatcher) frozenUntil(r algesta.Request) time.Time {
+	var last time.Time
+	for _, z := range d.Policy().FrozenFor(r.Command.Target, time.Now()) {
+		if z.Until.After(last) {
+			last = z.Until
+		}
+	}
+	return last
 }
 
 // soonOver is what a reminder notifies with. The message itself stays longer than "in 15 min" is true.

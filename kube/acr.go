@@ -126,7 +126,10 @@ func (c *Cluster) NewestTags(ctx context.Context, image string, most int) ([]alg
 	registry, repository := ref.Context().RegistryStr(), ref.Context().RepositoryStr()
 	signIn := c.signIns[registry]
 	if signIn == nil {
-		return nil, &algesta.Error{Kind: algesta.ErrRefused, Message: algesta.Say("I don't sign in to {}.", algesta.Name(registry))}
+		return nil, &algesta.Error{
+			Kind: algesta.ErrRefused, Message: algesta.Say("I don't sign in to {}, so I can't list its tags.", algesta.Name(registry)),
+			Hint: algesta.Say("Type the tag. For a list, have the registry named under registries in my configuration."),
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, signedWithin)
 	defer cancel()

@@ -305,12 +305,12 @@ freezes:
 	require.NoError(t, err)
 	require.Equal(t, []string{"two", "there"}, p.GroupsAlone())
 	require.Equal(t, []policy.Nowhere{
-		{Rule: "two", Namespace: "prodution"},
-		{Rule: "there", Namespace: "production"}, // it is on another cluster
+		{Rule: "two", Namespace: "prodution", Elsewhere: true},
+		{Rule: "there", Namespace: "production", Elsewhere: true}, // it is on another cluster
 		{Rule: "small", Namespace: "staging"},
 		{Rule: "some", Namespace: "Production"},
 	}, p.Nowhere([]algesta.Target{{Cluster: "prod", Namespace: "production"}, {Cluster: "dev", Namespace: "development"}}))
-	require.Equal(t, []policy.Nowhere{{Rule: "production needs a second person", Namespace: "monitoring"}},
+	require.Equal(t, []policy.Nowhere{{Rule: "production needs a second person", Namespace: "monitoring", Elsewhere: true}},
 		example(t).Nowhere([]algesta.Target{{Namespace: "development"}, {Namespace: "production"}, {Namespace: "pruebas"}}))
 }
 

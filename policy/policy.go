@@ -298,6 +298,7 @@ func (p *Policy) Clusters() []string {
 // Nowhere is a namespace of a rule in which the rule restricts nothing.
 type Nowhere struct {
 	Rule, Namespace string // as the file has them
+	Elsewhere       bool   // the rule holds in another of its namespaces
 }
 
 // Nowhere are the namespaces of approvals, limits and freezes that none of the targets is in, on a cluster of the rule: a misspelt one
@@ -309,7 +310,7 @@ func (p *Policy) Nowhere(targets []algesta.Target) []Nowhere {
 		for _, namespace := range r.place.namespaces {
 			only := place{clusters: r.place.clusters, namespaces: []string{namespace}}
 			if namespace != everywhere && !r.verbs["diagnose"] && !slices.ContainsFunc(targets, only.covers) {
-				out = append(out, Nowhere{Rule: r.name, Namespace: namespace})
+				out = append(out, Nowhere{Rule: r.name, Namespace: namespace, Elsewhere: slices.ContainsFunc(targets, r.place.covers)})
 			}
 		}
 	}

@@ -207,7 +207,7 @@ const certManager = "cert-manager.io"
 func examineGroupsOfAPI(ctx context.Context, e *examination, cluster *kube.Cluster) {
 	for _, part := range []struct{ group, name, without string }{
 		{"metrics.k8s.io", "metrics-server", "top, capacity and the figures of hpa say that they couldn't check"},
-		{certManager, "cert-manager", "certs and cert renew find nothing; cert check works"},
+		{certManager, "cert-manager", "certs, cert check and cert renew find nothing"},
 	} {
 		there, err := cluster.Serves(ctx, part.group)
 		what, do := toldOf(err)

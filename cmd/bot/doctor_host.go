@@ -48,6 +48,10 @@ func examinePolicy(cfg Config) (examination, *policy.Policy) {
 	}
 	e.ok("%s is valid", cfg.PolicyFile)
 	for _, n := range p.Nowhere(cfg.targets()) {
+		if n.Elsewhere {
+			e.add(attention, "correct that name, or remove it", "rule %q names the namespace %s, in which no environment is", n.Rule, n.Namespace)
+			continue
+		}
 		e.add(attention, "correct its namespaces, or remove it",
 			"rule %q holds nowhere: no environment is in the namespace %s", n.Rule, n.Namespace)
 	}

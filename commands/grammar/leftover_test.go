@@ -70,7 +70,8 @@ func TestTheWordsThatWereRightAreKept(t *testing.T) {
 		_, err := parse(text)
 		var known *algesta.Error
 		require.ErrorAs(t, err, &known, text)
-		require.Equal(t, want, [2]string{known.Message.String(), known.Hint.String()}, text)
+		require.Contains(t, known.Message.String(), want[0], text)
+		require.Equal(t, want[1], known.Hint.String(), text)
 	}
 	got, err := parse("set image deployment/ms-orders-development ms-orders=12345 -n development")
 	require.NoError(t, err)

@@ -350,6 +350,13 @@ func (p Parser) unknownVerb(typed []word, at int) error {
 			near,
 		)
 	}
+	if len(rest) > 1 { // "crt check"
+		same := slices.DeleteFunc(slices.Sorted(maps.Keys(p.verbs)), func(k string) bool { return !strings.HasSuffix(k, " "+joined(rest[1:2])) })
+		if near := words.Nearest(joined(rest[:2]), same); near != "" {
+			said := algesta.Say("I don't know the command \"{}\". Did you mean {}?", clip(rest[0].bare()+" "+rest[1].bare()), near)
+			return p.didYouMean(said, typed, at, 2, near)
+		}
+	}
 	one := slices.DeleteFunc(known, func(k string) bool { return strings.Contains(k, " ") })
 	if near := words.Nearest(rest[0].bare(), one); near != "" {
 		return p.didYouMean(algesta.Say("I don't know the command \"{}\". Did you mean {}?", clip(rest[0].bare()), near), typed, at, 1, near)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
 func TestRetypeCanBeTypedAgain(t *testing.T) {
@@ -72,6 +73,44 @@ func TestASuggestionIsThePersonsOwnWordsAndCanBeTyped(t *testing.T) {
 			require.NoError(t, err, "%q proposes %q", text, hint)
 		}
 	})
+}
+
+// Of every command that is declared, a mistyped verb is answered with the rest of the person's words as they were.
+func TestASuggestionKeepsTheRestOfEveryCommand(t *testing.T) {
+	t.Parallel()
+	p := NewParser("algesta", runbooks.All())
+	for _, b := range runbooks.All() {
+		verb, rest, _ := strings.Cut(b.Example, " ")
+		want, err := p.Parse(b.Example)
+		require.NoError(t, err, b.Example)
+		proposed := 0
+		for cut := range verb {
+			typed := strings.TrimSpace(verb[:cut] + verb[cut+1:] + " " + rest)
+			_, err := p.Parse(typed)
+			var usage *algesta.Error
+			if !errors.As(err, &usage) {
+				continue // it's another command: "pod" of pods
+			}
+			for _, span := range usage.Hint {
+				hint, isCommand := strings.CutPrefix(span.Text, "/algesta ")
+				if !isCommand || span.Kind != algesta.Code || hint == helpWord {
+					continue
+				}
+				_, after, _ := strings.Cut(hint, " ")
+				if again, err := p.Parse(hint); err == nil && again.Runbook == b.Name {
+					proposed++
+					require.Equal(t, want, again, "%q proposes %q", typed, hint)
+					require.Equal(t, rest, after, "%q proposes %q", typed, hint)
+				}
+				for name, said := range map[string]string{"service": "api-gateway", "environment": "production"} {
+					require.True(t, strings.Contains(rest, said) || !strings.Contains(hint, said), "%q is given a %s in %q", typed, name, hint)
+				}
+			}
+		}
+		if len(verb) > 3 {
+			require.NotZero(t, proposed, "no typo of %q is understood", b.Name)
+		}
+	}
 }
 
 // filledIn is a form with something in each of its places.
