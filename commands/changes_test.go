@@ -384,7 +384,7 @@ func TestAPlanIsTriedOutAsFarAsItCanBe(t *testing.T) {
 	r := w.request(algesta.Pending)
 	require.Equal(
 		t,
-		"I couldn't try out the change of Deployment api-gateway-production in production yet: it comes after Namespace production.",
+		"I couldn't check Deployment api-gateway-production in production by a dry run: it comes after Namespace production.",
 		r.Plan.Warnings[0].String(),
 	)
 }

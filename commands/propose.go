@@ -171,7 +171,7 @@ func (d *Dispatcher) tryOut(ctx context.Context, book runbooks.Runbook, c algest
 	var checks conc.WaitGroup
 	for i, change := range p.Changes {
 		if before := followsFrom(p.Changes[:i], change); before != nil {
-			p.Warnings = append(p.Warnings, algesta.Say("I couldn't try out the change of {} yet: it comes after {}.", what(change), what(*before)))
+			p.Warnings = append(p.Warnings, algesta.Say("I couldn't check {} by a dry run: it comes after {}.", what(change), what(*before)))
 			continue
 		}
 		checks.Go(func() { found[i], errs[i] = writer.Check(ctx, change) })

@@ -39,7 +39,7 @@ func (d *Dispatcher) Submit(ctx context.Context, in algesta.Invocation, values m
 	sent := values
 	values = d.begun(values, in.Text)
 	book, ok := bookOf(values[commandField])
-	if !ok || d.asksMore(book, values) || unseen(book, sent) {
+	if !ok || d.asksMore(book, values) || d.begun(nil, in.Text)[environmentField] == "" && unseen(book, sent) {
 		return Submission{Again: true}
 	}
 	parsed, problems := d.said(book, values)
@@ -78,11 +78,16 @@ func (d *Dispatcher) asksMore(b runbooks.Runbook, values map[string]string) bool
 	return slices.ContainsFunc(b.Args, func(a runbooks.Arg) bool { return a.Required && values[argField+a.Name] == "" })
 }
 
-// unseen reports whether a form that was sent hasn't shown all of a change yet: what was typed before it opened is filled in for the fields
-// that it didn't have. Its button said Next, so nothing runs before the whole form was shown.
+// unseen reports whether a form that was sent hasn't shown all of a change yet, where no environment was typed before it opened: what was
+// typed is filled in for the fields that it didn't have. Its button said Next, so nothing runs before the whole form was shown.
 func unseen(b runbooks.Runbook, sent map[string]string) bool {
 	if !b.Changes() && b.Name != grammar.Undo.Name || !b.About.Placed() {
 		return false
+	}
+	for name := range sent { // only the whole form asks for these
+		if name == reasonField || strings.HasPrefix(name, argField) {
+			return false
+		}
 	}
 	_, service := sent[serviceField]
 	_, object := sent[objectField]

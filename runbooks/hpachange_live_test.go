@@ -26,7 +26,7 @@ func TestAnAutoscalerIsPinnedAndRestored(t *testing.T) {
 	require.Equal(t, "2 → 4 within seconds", pin.Facts[2].Value.String())
 	end := p.changeScaler(t, pin)
 	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
-	require.Equal(t, "The autoscaler counts 4 pods and wants as many (before: 2 pods, autoscaled 1–6).", end.Result.String())
+	require.Equal(t, "The autoscaler has 4 pods, as many as it wants (before: 2 pods, autoscaled 1–6).", end.Result.String())
 	require.Equal(t, int32(4), *p.deployment(t).Spec.Replicas)
 
 	// What people saw has to hold: another pin of the same state is no longer what was approved.
@@ -48,7 +48,7 @@ func TestAnAutoscalerIsPinnedAndRestored(t *testing.T) {
 	set := p.plan(t, "hpa set", algesta.Args{"min": int64(2), "max": int64(3)})
 	end = p.changeScaler(t, set)
 	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
-	require.Contains(t, end.Result.String(), "The autoscaler counts 3 pods and wants as many (before: 4 pods, autoscaled 1–6)")
+	require.Contains(t, end.Result.String(), "The autoscaler has 3 pods, as many as it wants (before: 4 pods, autoscaled 1–6)")
 	end = p.changeScaler(t, p.plan(t, set.Undo.Runbook, set.Undo.Args))
 	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
 	require.Equal(t, int32(6), p.scaler(t).Spec.MaxReplicas)

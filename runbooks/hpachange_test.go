@@ -227,18 +227,18 @@ func TestAnAutoscalerSaysItselfHowItEnds(t *testing.T) {
 		said   string
 	}{
 		"it hasn't looked": {autoscalingv2.HorizontalPodAutoscalerStatus{}, rollout.Moving, "the autoscaler hasn't looked yet"},
-		"on its way": {scalerStatus(4, 5, "AbleToScale", "True", "SucceededRescale"), rollout.Moving, "the autoscaler counts 4 pods, it " +
+		"on its way": {scalerStatus(4, 5, "AbleToScale", "True", "SucceededRescale"), rollout.Moving, "4 pods, the autoscaler " +
 			"wants 5"},
-		"outside": {scalerStatus(1, 1, "AbleToScale", "True", "ReadyForNewScale"), rollout.Moving, "the autoscaler counts 1 pod, it " +
+		"outside": {scalerStatus(1, 1, "AbleToScale", "True", "ReadyForNewScale"), rollout.Moving, "1 pod, the autoscaler " +
 			"wants 2"},
-		"there": {scalerStatus(4, 4, "AbleToScale", "True", "ReadyForNewScale"), rollout.Settled, "The autoscaler counts 4 pods " +
-			"and wants as many (before: 3 pods, autoscaled 2–9)."},
+		"there": {scalerStatus(4, 4, "AbleToScale", "True", "ReadyForNewScale"), rollout.Settled, "The autoscaler has 4 pods, " +
+			"as many as it wants (before: 3 pods, autoscaled 2–9)."},
 		"it can't": {
 			scalerStatus(4, 4, "AbleToScale", "False", "FailedGetScale"), rollout.Broken,
 			"The autoscaler api-gateway-production-hpa can't scale: FailedGetScale",
 		},
-		"no measurements": {scalerStatus(4, 0, "ScalingActive", "False", "FailedGetResourceMetric"), rollout.Settled, "The autoscaler counts " +
-			"4 pods and wants as many (before: 3 pods, autoscaled 2–9). It has no measurements, so it only keeps to its bounds."},
+		"no measurements": {scalerStatus(4, 0, "ScalingActive", "False", "FailedGetResourceMetric"), rollout.Settled, "The autoscaler has " +
+			"4 pods, as many as it wants (before: 3 pods, autoscaled 2–9). It has no measurements, so it only keeps to its bounds."},
 		"switched off": {scalerStatus(0, 0, "ScalingActive", "False", "ScalingDisabled"), rollout.Settled, "It's off while there are 0 " +
 			"pods (before: 3 pods, autoscaled 2–9)."},
 	} {

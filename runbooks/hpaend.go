@@ -71,10 +71,10 @@ func pollScaler(ctx context.Context, c Cluster, object algesta.Object, was strin
 	case now != wanted || wanted != limits.pods(wanted):
 		return Polled{
 			Phase: rollout.Moving,
-			Said:  algesta.Say("the autoscaler counts {}, it wants {}", count(now, "pod"), limits.pods(wanted)),
+			Said:  algesta.Say("{}, the autoscaler wants {}", count(now, "pod"), limits.pods(wanted)),
 		}, nil
 	}
-	said := algesta.Say("The autoscaler counts {} and wants as many{}.", count(now, "pod"), before)
+	said := algesta.Say("The autoscaler has {}, as many as it wants{}.", count(now, "pod"), before)
 	if active.Status == corev1.ConditionFalse && limits.Min != limits.Max {
 		said = said.Then("It has no measurements, so it only keeps to its bounds.")
 	}

@@ -121,7 +121,7 @@ func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field 
 	case errors.Is(err, algesta.ErrForbidden):
 		return row(algesta.Say("not checked: it doesn't let me look; what {} is may change until it's pulled", tag))
 	}
-	return row(algesta.Say("not checked: it didn't answer; what {} is may change until it's pulled", tag))
+	return row(algesta.Say("it didn't answer, so what {} is couldn't be checked and may change until it's pulled", tag))
 }
 
 // knownVersions names what ran before, for someone who mistyped a tag.

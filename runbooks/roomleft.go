@@ -109,7 +109,7 @@ func (s workloadState) roomReport(r room) algesta.Report {
 	var said []algesta.Text
 	said = append(said, r.refused...)
 	if r.onNodes && len(r.lacking) > 0 {
-		said = append(said, algesta.Say("The pod after {} finds no node, because of {}.", count(r.nodes, "more pod"), list(r.lacking)))
+		said = append(said, algesta.Say("After {} no node has room for another: {}.", count(r.nodes, "more pod"), list(r.lacking)))
 	}
 	if each := eachNeeds(s.withDefaults(s.d.Spec.Template).Spec); each != "" {
 		said = append(said, algesta.Say("Each pod asks for {}.", each))

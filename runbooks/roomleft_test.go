@@ -43,7 +43,7 @@ func TestCapacitySaysHowManyMoreAndWhatTheNextLacks(t *testing.T) {
 	s.nodes(node("small", "600m", "4Gi"))
 	_, got = tell(s, nil)
 	require.Equal(t, "api-gateway in production: room for 2 more pods", got[0], "the nodes have less than the quota")
-	require.Contains(t, got, "The pod after 2 more pods finds no node, because of cpu.")
+	require.Contains(t, got, "After 2 more pods no node has room for another: cpu.")
 
 	s.forbidden["NodeList"] = true
 	report, got = tell(s, algesta.Args{"replicas": int64(8)})

@@ -237,7 +237,11 @@ func beginnings(pods []*corev1.Pod) algesta.Text {
 	if len(names) == 0 {
 		return nil
 	}
-	return algesta.Say("The names of the pods begin with {}.", algesta.Name(strings.Join(names, ", ")))
+	begin := make([]algesta.Text, 0, len(names))
+	for _, name := range names {
+		begin = append(begin, algesta.Say("{}", algesta.Name(name)))
+	}
+	return algesta.Say("The names of the pods begin with {}.", algesta.Or(begin))
 }
 
 func podRow(pod *corev1.Pod, now time.Time) []algesta.Text {

@@ -108,7 +108,7 @@ func TestAPinIsMadeOnceAndRestoredWhateverIsKilled(t *testing.T) {
 			held.wait(t)
 			w.restart()
 			require.Contains(t, r.end(luis), "✅ api-gateway in production is pinned at 3 pods. "+
-				"The autoscaler counts 3 pods and wants as many (before: 2 pods, autoscaled 2–4).")
+				"The autoscaler has 3 pods, as many as it wants (before: 2 pods, autoscaled 2–4).")
 			require.Equal(t, 1, w.scalerPatches())
 			r.requireNoDoubles()
 
