@@ -122,6 +122,7 @@ func (w *world) loosened() map[string]misuse {
 		return pod(`"volumes":[{"name":"code",` + more + `}],` +
 			`"containers":[{"name":"api-gateway","volumeMounts":[{"name":"code","mountPath":"/code"}]}]`)
 	}
+	swapped := pod(`"volumes":[{"$patch":"replace"},{"name":"node","emptyDir":{}},{"name":"data","hostPath":{"path":"/var/log"}}]`)
 	meta := func(more string) misuse { return w.patching(`{"spec":{"template":{"metadata":{` + more + `}}}}`) }
 	older := func(patch string) misuse {
 		return func(ctx context.Context, c kubernetes.Interface) error {
@@ -196,6 +197,7 @@ func (w *world) loosened() map[string]misuse {
 		"nodes of others":                          pod(`"tolerations":[{"operator":"Exists"}]`),
 		"processes of others":                      pod(`"shareProcessNamespace":true`),
 		"claims of a device":                       pod(`"resourceClaims":[{"name":"gpu","resourceClaimName":"x"}]`),
+		"a folder of the node in another's place":  swapped,
 		"a finalizer of pods":                      meta(`"finalizers":["evil.example.com/keep"]`),
 		"an annotation that others obey":           w.patching(`{"metadata":{"annotations":{"keel.sh/policy":"all"}}}`),
 		"a repository that is a registry":          w.patching(container(`"image":"registry.example.com/api-gateway:5000/evil/x"`)),
@@ -210,8 +212,14 @@ func (w *world) loosened() map[string]misuse {
 // hardened is what a workload looks like that gives little to whoever breaks in.
 const hardened = `{"spec":{"template":{"spec":{"securityContext":{"runAsNonRoot":true,"fsGroup":2000,` +
 	`"seccompProfile":{"type":"RuntimeDefault"}},` +
-	`"containers":[{"name":"api-gateway","securityContext":{"allowPrivilegeEscalation":false,"runAsUser":65532,` +
-	`"readOnlyRootFilesystem":true,"capabilities":{"drop":["ALL"]},"appArmorProfile":{"type":"RuntimeDefault"}}}]}}}}`
+	`"volumes":[{"name":"node","hostPath":{"path":"/var/log"}},{"name":"data","emptyDir":{}}],` +
+	`"initContainers":[{"name":"first",` + contained + `}],"containers":[{"name":"api-gateway",` + contained + mounts + `}]}}}}`
+
+const (
+	contained = `"image":"registry.example.com/api-gateway:1","securityContext":{"allowPrivilegeEscalation":false,"runAsUser":65532,` +
+		`"readOnlyRootFilesystem":true,"capabilities":{"drop":["ALL"]},"appArmorProfile":{"type":"RuntimeDefault"}}`
+	mounts = `,"volumeMounts":[{"name":"node","mountPath":"/node","readOnly":true},{"name":"data","mountPath":"/data"}]`
+)
 
 // TestAStolenTokenTakesNoHardeningAway in either mode, by no other version of the API and by nothing that others obey.
 func TestAStolenTokenTakesNoHardeningAway(t *testing.T) {
@@ -250,6 +258,9 @@ func TestAStolenTokenTakesNoHardeningAway(t *testing.T) {
 			i.install(w, mode)
 			w.awaitRefusal(inRollback[1], i, "admissionPolicy.mode is images")
 			w.awaitRefusal(inRollback[0], i, "admissionPolicy.mode is images")
+			all["a container that begins before the others"] = w.patching(`{"spec":{"template":{"spec":{` +
+				`"containers":[{"$patch":"replace"},{"name":"first",` + contained + `}],` +
+				`"initContainers":[{"$patch":"replace"},{"name":"api-gateway",` + contained + mounts + `}]}}}}`)
 			inRollback = nil
 		}
 		for name, try := range all {
