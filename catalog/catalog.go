@@ -295,11 +295,10 @@ func (c *Catalog) discover(e environment, deployments map[string]map[string]stri
 	var rest []string
 	labelled := map[string]int{}
 	for _, name := range slices.Sorted(maps.Keys(deployments)) {
-		if service, ok := e.serviceOf(name); ok {
-			s.deployment[service], s.service[name] = name, service
-			continue
-		}
-		if c.elsewhere(e, name) {
+		if owner, ok := c.ownerOf(e, name); ok {
+			if service, _ := e.serviceOf(name); owner.Name == e.Name {
+				s.deployment[service], s.service[name] = name, service
+			}
 			continue
 		}
 		rest = append(rest, name)
@@ -317,12 +316,18 @@ func (c *Catalog) discover(e environment, deployments map[string]map[string]stri
 	return s
 }
 
-// elsewhere reports whether a Deployment belongs to another environment of the same namespace.
-func (c *Catalog) elsewhere(e environment, deployment string) bool {
-	return slices.ContainsFunc(c.envs, func(o environment) bool {
-		_, fits := o.serviceOf(deployment)
-		return fits && o.Name != e.Name && o.Cluster == e.Cluster && o.Namespace == e.Namespace
-	})
+// ownerOf is the environment of this one's namespace that a Deployment belongs to by its name: of the templates that fit, the one that says
+// most, as api-staging is of {service}-staging and not of {service}. ok is false where none fits.
+func (c *Catalog) ownerOf(e environment, deployment string) (owner environment, ok bool) {
+	for _, o := range c.envs {
+		if _, fits := o.serviceOf(deployment); !fits || o.Cluster != e.Cluster || o.Namespace != e.Namespace {
+			continue
+		}
+		if !ok || len(o.before+o.after) > len(owner.before+owner.after) {
+			owner, ok = o, true
+		}
+	}
+	return owner, ok
 }
 
 // appLabel is the service's name by the labels that people use for it.

@@ -325,6 +325,41 @@ func TestTwoEnvironmentsShareANamespace(t *testing.T) {
 	require.Len(t, c.Known(t.Context()), 2)
 }
 
+// A template that fits every name, beside one that says more: each Deployment is of one environment, whether the namespace was read or not.
+func TestADeploymentIsOfTheEnvironmentWhoseTemplateSaysMost(t *testing.T) {
+	t.Parallel()
+	for _, first := range []int{0, 1} {
+		both := []catalog.Environment{
+			{Name: "production", Cluster: live, Namespace: "shared", Deployment: "{service}"},
+			{Name: "staging", Cluster: live, Namespace: "shared", Deployment: "{service}-staging"},
+		}
+		both[0], both[1] = both[first], both[1-first]
+		c, err := catalog.New(both, nil)
+		require.NoError(t, err)
+		for _, read := range []bool{false, true} {
+			if read {
+				c.Update(live, "shared", map[string]map[string]string{"api": {"app": "api"}, "api-staging": {"app": "api"}})
+			}
+			for env, name := range map[string]string{"production": "api", "staging": "api-staging"} {
+				got, err := c.Resolve(t.Context(), "api", env, everything)
+				require.NoError(t, err)
+				require.Equal(t, name, got.Name)
+			}
+			got, err := c.Resolve(t.Context(), "api-staging", "staging", everything)
+			require.NoError(t, err)
+			require.Equal(t, "api", got.Service)
+			_, err = c.Resolve(t.Context(), "api-staging", "production", everything)
+			require.ErrorContains(t, err, "api-staging belongs to staging, not to production.")
+		}
+		known := map[string]string{}
+		for _, k := range c.Known(t.Context()) {
+			require.Empty(t, known[k.Name], "%s is of two environments", k.Name)
+			known[k.Name] = k.Environment
+		}
+		require.Equal(t, map[string]string{"api": "production", "api-staging": "staging"}, known)
+	}
+}
+
 func ExampleCatalog_Resolve() {
 	c, _ := catalog.New(environments(), aliases())
 	c.Update(live, "production", map[string]map[string]string{"api-gateway-production": {"app": "api-gateway"}})

@@ -95,6 +95,14 @@ func (l lookup) in(i int, service string) (algesta.Target, error) {
 		}
 	}
 	t, valid := l.byTemplate(e, service)
+	if owner, ok := l.ownerOf(e, t.Name); valid && ok && owner.Name != e.Name { // also before the namespace was read
+		called, _ := owner.serviceOf(t.Name)
+		return algesta.Target{}, &algesta.Error{
+			Kind:    algesta.ErrUnknownName,
+			Message: algesta.Say("{} belongs to {}, not to {}.", t.Name, owner.Name, e.Name),
+			Err:     NameError{called, e.Name},
+		}
+	}
 	if valid && (!synced || l.named[t.Service] || !l.visible(e.place())) {
 		return t, nil
 	}
