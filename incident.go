@@ -120,6 +120,8 @@ type Incident struct {
 	// Previous is the incident of the same cause before this one, Nth how many there were within a week, this one included.
 	Previous string `json:"previous,omitempty"`
 	Nth      int    `json:"nth"`
+	// Elsewhere are the namespaces other than its place's in which a cause or a signal of it was at some time: its events still tell of them.
+	Elsewhere []string `json:"elsewhere,omitempty"`
 	// MergedInto is the incident that has the same cause, of a merged one.
 	MergedInto string    `json:"mergedInto,omitempty"`
 	OpenedAt   time.Time `json:"openedAt"`

@@ -283,6 +283,21 @@ func (b *Book) mayShow(place algesta.Target, i algesta.Incident) bool {
 	return i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace || b.cfg.leads(place.Environment, i.Channel)
 }
 
+// elsewhere are the namespaces other than that of an incident's place of which it tells, and told before.
+func elsewhere(i algesta.Incident) []string {
+	out := slices.Clone(i.Elsewhere)
+	add := func(namespace string) {
+		if namespace != "" && namespace != i.About.Namespace && !slices.Contains(out, namespace) {
+			out = append(out, namespace)
+		}
+	}
+	add(i.Key.Namespace)
+	for _, s := range i.Signals {
+		add(s.Namespace)
+	}
+	return out
+}
+
 // forget drops what ended more than a week ago.
 func (b *Book) forget(now time.Time) {
 	for id, i := range b.all {

@@ -230,7 +230,7 @@ func (k *Keeper) shown(ctx context.Context, c algesta.IncidentChannel, open []al
 	if err != nil {
 		f.Unknown = sentenceOf(err)
 	} else {
-		f = look(signal)
+		f = within(c.About, look(signal))
 	}
 	wrong := c.Shows.Cause.What != ""
 	switch {
@@ -256,6 +256,14 @@ func (k *Keeper) shown(ctx context.Context, c algesta.IncidentChannel, open []al
 		c.Shows.Signals = []algesta.Signal{signal}
 	}
 	return c
+}
+
+// within is what was found, without what is about another environment of the same namespace: that is told elsewhere, if anywhere.
+func within(about algesta.Target, f Found) Found {
+	if f.About.Environment == "" || f.About.Environment == about.Environment {
+		return f
+	}
+	return Found{Unknown: "What I found in its namespace is about another environment."}
 }
 
 // channelCard is the one message of an incident channel.

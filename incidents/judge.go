@@ -130,6 +130,7 @@ func (d *draft) current() []algesta.Incident {
 
 // change is where an incident is changed.
 func (d *draft) change(i algesta.Incident) *Change {
+	i.Elsewhere = elsewhere(i)
 	if at := slices.IndexFunc(d.changes, func(c *Change) bool { return c.Incident.ID == i.ID }); at >= 0 {
 		d.changes[at].Incident = i
 		return d.changes[at]

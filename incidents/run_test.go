@@ -84,3 +84,20 @@ func (r *run) only(t *testing.T) algesta.Incident {
 	}
 	panic("unreachable")
 }
+
+// TestAnIncidentKnowsWhereElseItsCauseWas: its events still tell of that after it turned out to be another one.
+func TestAnIncidentKnowsWhereElseItsCauseWas(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	elsewhere := func(s algesta.Signal) Found {
+		f := broken(s)
+		f.Key = algesta.IncidentKey{Cluster: "aks", Namespace: "vault", Kind: "Deployment", Name: "unsealer", Class: "crash"}
+		return f
+	}
+	r.lasts(5*time.Minute, []algesta.Signal{crash("api")}, elsewhere)
+	require.Equal(t, []string{"vault"}, r.only(t).Elsewhere)
+	r.lasts(5*time.Minute, []algesta.Signal{crash("api")}, broken)
+	i := r.only(t)
+	require.Equal(t, "production", i.Key.Namespace)
+	require.Equal(t, []string{"vault"}, i.Elsewhere)
+}

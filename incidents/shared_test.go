@@ -1,11 +1,16 @@
 package incidents
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
 )
@@ -132,4 +137,51 @@ func TestAnIncidentAdvisesCommandsInItsOwnEnvironment(t *testing.T) {
 	f := find(crash("ms-orders"))
 	require.Equal(t, "finance", f.About.Environment)
 	require.Contains(t, f.Cause.Command, "rollback ms-orders finance")
+
+// ended are Records of requests that are over.
+type ended struct {
+	Records
+	all []algesta.Request
+}
+
+func (e ended) Ended(context.Context, int) ([]algesta.Request, error) { return e.all, nil }
+
+// TestAnIncidentChannelTellsOfNoOtherEnvironmentOfItsNamespace: neither what is wrong there nor what was changed.
+func TestAnIncidentChannelTellsOfNoOtherEnvironmentOfItsNamespace(t *testing.T) {
+	t.Parallel()
+	shop := inShared("", "shop")
+	now := metav1.Now()
+	var objects []runtime.Object
+	var requests []algesta.Request
+	for _, of := range []algesta.Target{inShared("api", "shop"), inShared("ledger", "finance")} {
+		owner := metav1.OwnerReference{Kind: "Deployment", Name: of.Name, Controller: new(true)}
+		objects = append(objects, &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
+			Name: of.Name + "-1", CreationTimestamp: now, OwnerReferences: []metav1.OwnerReference{owner},
+		}}, &autoscalingv2.HorizontalPodAutoscaler{
+			ObjectMeta: metav1.ObjectMeta{Name: of.Name},
+			Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Name: of.Name}},
+			Status:     autoscalingv2.HorizontalPodAutoscalerStatus{LastScaleTime: &now, DesiredReplicas: 6},
+		})
+		restart := algesta.Request{Status: algesta.Succeeded, CreatedAt: now.Time, Plan: algesta.Plan{
+			Title: algesta.Say("Restart of {} in {}", of.Service, of.Environment), Changes: []algesta.Change{{Object: of.Workload()}},
+		}}
+		restart.Command.Channel, restart.Command.Target = "C0INC", of
+		pod := restart
+		pod.Plan.Title, pod.Plan.Of = algesta.Say("Removal of a pod of {}", of.Service), of
+		pod.Command.Target = shop // as it was typed
+		requests = append(requests, restart, pod)
+	}
+	k := &Keeper{Parts: Parts{
+		Catalog: sharedCatalog{environments{shop, inShared("", "finance")}}, Records: ended{all: requests},
+		Redact: func(text string) string { return text },
+	}}
+	var said []string
+	for _, line := range k.timeline(t.Context(), algesta.IncidentChannel{Channel: "C0INC", About: shop}, objects) {
+		said = append(said, line.String())
+	}
+	require.Len(t, said, 4)
+	require.NotContains(t, strings.Join(said, "\n"), "ledger")
+	found := Found{About: inShared("ledger", "finance"), Cause: algesta.IncidentCause{What: "Secret ledger is missing"}}
+	require.Empty(t, within(shop, found).Cause.What)
+	require.NotEmpty(t, within(inShared("", "finance"), found).Cause.What)
 }

@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -38,7 +39,7 @@ type happening struct {
 // rollouts, autoscalers, certificates and nodes.
 func (k *Keeper) timeline(ctx context.Context, c algesta.IncidentChannel, objects []runtime.Object) []algesta.Text {
 	since := time.Now().Add(-changesBack)
-	all := changesOf(flatten(objects), c.About.Name, k.Redact)
+	all := changesOf(k.own(c.About, flatten(objects)), c.About.Name, k.Redact)
 	requests, err := k.Records.Ended(ctx, mostEnded)
 	if err != nil {
 		k.fail(ctx, "reading what was changed", err)
@@ -46,6 +47,7 @@ func (k *Keeper) timeline(ctx context.Context, c algesta.IncidentChannel, object
 	for _, r := range requests {
 		t := r.Command.Target
 		if !slices.Contains(changed, r.Status) || !r.Plan.TouchesCluster() || t.Cluster != c.About.Cluster || t.Namespace != c.About.Namespace ||
+			cmp.Or(r.Plan.Of.Environment, t.Environment, c.About.Environment) != c.About.Environment ||
 			c.About.Name != "" && t.Name != "" && t.Name != c.About.Name || !k.mayTell(ctx, r, algesta.Incident{Channel: c.Channel}) {
 			continue
 		}
@@ -60,6 +62,30 @@ func (k *Keeper) timeline(ctx context.Context, c algesta.IncidentChannel, object
 		out = append(out, algesta.Say("{}: {}", algesta.AtDay(h.at), algesta.Dated(words.Clip(h.says, longestChange))))
 	}
 	return out
+}
+
+// own are the objects without those of another environment of the same namespace, and without those of which nobody can tell there.
+func (k *Keeper) own(about algesta.Target, objects []runtime.Object) []runtime.Object {
+	shared := slices.ContainsFunc(k.Catalog.Places(), func(p algesta.Target) bool {
+		return p.Cluster == about.Cluster && p.Namespace == about.Namespace && p.Environment != about.Environment
+	})
+	if !shared {
+		return objects
+	}
+	return slices.DeleteFunc(slices.Clone(objects), func(o runtime.Object) bool {
+		deployment := ""
+		switch o := o.(type) {
+		case *corev1.Node:
+			return false
+		case *autoscalingv2.HorizontalPodAutoscaler:
+			deployment = o.Spec.ScaleTargetRef.Name
+		case *appsv1.ReplicaSet:
+			if owner := metav1.GetControllerOf(o); owner != nil {
+				deployment = owner.Name
+			}
+		}
+		return k.Catalog.Called(about.Cluster, about.Namespace, deployment).Environment != about.Environment
+	})
 }
 
 // changeCause is what kubectl and people write about a rollout.
