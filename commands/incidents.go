@@ -126,14 +126,19 @@ func (d *Dispatcher) mayTellOf(ctx context.Context, c algesta.Command, t algesta
 }
 
 // tellable is an incident as a command may tell of it: without its cause where that is in another namespace, in which whoever asks may
-// diagnose nothing. The card is in a channel that may read of both; a person may be let into one of them alone.
+// diagnose nothing. The card is in a channel that may read of both; a person may be let into one of them alone. whole says that what
+// happened may be told as well: earlier causes and signals may have been elsewhere.
 func (d *Dispatcher) tellable(ctx context.Context, c algesta.Command, i algesta.Incident) (told algesta.Incident, whole bool) {
-	if i.Key.Namespace == "" || i.Key.Namespace == i.About.Namespace {
-		return i, true
-	}
 	c.Target = algesta.Target{Cluster: i.About.Cluster}
-	if d.mayRead(ctx, c, "diagnose")(i.Key.Namespace) {
-		return i, true
+	may := d.mayRead(ctx, c, "diagnose")
+	kept := func(namespace string) bool {
+		return namespace != "" && namespace != i.About.Namespace && !may(namespace)
+	}
+	if !kept(i.Key.Namespace) {
+		if whole = !slices.ContainsFunc(i.Elsewhere, kept); !whole {
+			i.Cause.Impact = "" // it may be of there
+		}
+		return i, whole
 	}
 	i.Unchecked = ""
 	i.Cause = algesta.IncidentCause{

@@ -175,6 +175,25 @@ func TestTheUndoOfASilenceEndsNobodyElses(t *testing.T) {
 	silent(0)
 }
 
+// TestWhatWasElsewhereBeforeIsToldToWhoMayDiagnoseThere: the cause is in its own place now, and what happened tells of another.
+func TestWhatWasElsewhereBeforeIsToldToWhoMayDiagnoseThere(t *testing.T) {
+	t.Parallel()
+	for _, may := range []bool{false, true} {
+		w := newWorld(t)
+		i := w.incident(func(i *algesta.Incident) { i.Elsewhere = []string{"vault"} })
+		require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
+			return tx.AppendIncident(algesta.IncidentEvent{Incident: i.ID, At: i.OpenedAt, Kind: "joined", Says: "Deployment unsealer crashes: hsm-7"})
+		}))
+		if may {
+			w.setRules(strings.Replace(rules, "namespaces: [production]", "namespaces: [production, vault]", 1))
+		}
+		w.types(luis, "incident "+i.ID)
+		said := strings.Join(w.answered(), "\n")
+		require.Contains(t, said, "Secret mongodb-credentials has no key uri")
+		require.Equal(t, may, strings.Contains(said, "hsm-7"), said)
+	}
+}
+
 // TestACauseElsewhereIsToldToWhoMayDiagnoseThere: an incident is of the place that it breaks, and its cause may be in another.
 func TestACauseElsewhereIsToldToWhoMayDiagnoseThere(t *testing.T) {
 	t.Parallel()

@@ -124,7 +124,6 @@ func TestAnUndoOfNothingSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.types(luis, "undo api-gateway production")
-	w.types(nico, "undo api-gateway production")
 	w.types(luis, "can-i undo api-gateway production")
 	for _, answer := range w.answers() {
 		require.Equal(t, "I changed nothing of api-gateway in production in the last 24 hours, so there is nothing to undo.\n"+

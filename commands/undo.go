@@ -7,6 +7,8 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/commands/grammar"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
 // undo does what the Undo button below the end of the last change of a service does, and uses that button up.
@@ -16,6 +18,9 @@ func (d *Dispatcher) undo(ctx context.Context, in algesta.Invocation, actor alge
 		return err
 	}
 	asked := algesta.Command{Requester: algesta.AskedBy(actor), Runbook: grammar.Undo.Name, Target: target}
+	if err := d.mayKnowOf(target, actor); err != nil {
+		return about(asked, err)
+	}
 	if err := d.undoesAnother(ctx, p, where, target); err != nil {
 		return about(asked, err)
 	}
@@ -82,9 +87,34 @@ func (d *Dispatcher) intoFailure(ctx context.Context, from origin, r algesta.Req
 	return nil
 }
 
+// mayKnowOf refuses whoever may neither read nor change anything of a target: before it's known what an undo would do, the policy can't be
+// asked about that, and what the last change was is told on the way.
+func (d *Dispatcher) mayKnowOf(t algesta.Target, actor algesta.Actor) error {
+	if d.Policy().Visible(actor, t) {
+		return nil
+	}
+	asked := policy.Facts{
+		Command: algesta.Command{Requester: algesta.AskedBy(actor), Runbook: grammar.Undo.Name, Target: t}, At: time.Now(), Asking: true,
+	}
+	books := d.Books
+	if books == nil {
+		books = runbooks.All()
+	}
+	for _, b := range books {
+		if asked.Verb = b.Verb; b.Changes() && d.Policy().Decide(asked).Effect != algesta.Refuse {
+			return nil
+		}
+	}
+	asked.Verb = "rollback"
+	return refused(d.Policy().Decide(asked), actor)
+}
+
 // wayBack is the offer to undo the last change of the bot to the target, without an ID where no button has it. An error says why there is
 // none, and what to type instead.
 func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algesta.Actor) (algesta.Offer, error) {
+	if err := d.mayKnowOf(t, actor); err != nil {
+		return algesta.Offer{}, err
+	}
 	where := algesta.Say("{} in {}", algesta.Name(typedAs(t)), t.Environment)
 	instead := algesta.Say("To go back to an earlier version: {}", algesta.Name(d.Bot.Typed("rollback", typedAs(t), t.Environment)))
 	none := func(why algesta.Text) error {

@@ -158,3 +158,24 @@ func TestAChangeOfAnotherObjectIsFollowedOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, algesta.Applied, r.Status)
 }
+
+// TestAnUndoTellsNothingToWhoeverMayReadNothing: not what the last change was, nor whether there was one.
+func TestAnUndoTellsNothingToWhoeverMayReadNothing(t *testing.T) {
+	t.Parallel()
+	w, _, _ := undoable(t)
+	last := w.request(algesta.Succeeded)
+	for _, text := range []string{"undo api-gateway production", "can-i undo api-gateway production"} {
+		w.types(nico, text)
+		said := strings.Join(w.answered(), "\n")
+		require.Contains(t, said, "You can't roll back in production", text)
+		require.NotContains(t, said, last.ID, text)
+		require.NotContains(t, said, "→", text)
+	}
+	sent := w.dispatcher.Submit(t.Context(), w.invocation(nico), map[string]string{
+		"command": "undo", "environment": "production", "service": "api-gateway",
+	})
+	require.Contains(t, sent.Problems["service"].String(), "You can't roll back in production")
+	w.setRules(strings.Replace(rules, "allow: [read, restart, scale]", "allow: [scale]", 1))
+	w.types(luis, "undo api-gateway production")
+	require.NotEmpty(t, w.request(algesta.Pending).Command.Args.String("undoes"), "whoever may change it needs no right to read")
+}
