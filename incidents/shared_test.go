@@ -137,6 +137,7 @@ func TestAnIncidentAdvisesCommandsInItsOwnEnvironment(t *testing.T) {
 	f := find(crash("ms-orders"))
 	require.Equal(t, "finance", f.About.Environment)
 	require.Contains(t, f.Cause.Command, "rollback ms-orders finance")
+}
 
 // ended are Records of requests that are over.
 type ended struct {

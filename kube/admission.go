@@ -21,7 +21,7 @@ var (
 
 // stopped is the error of a request that the API server took and admission stopped; nil for any other. A webhook that was to be asked and
 // didn't answer is a 500, and one that says no may be a 403, as a missing right is: neither is what it looks like.
-// Admission comes before anything is stored, so nothing was written.
+// Admission comes before anything is stored, so nothing was written. A conversion may be that of the answer.
 func (c *Cluster) stopped(err error) *algesta.Error {
 	code := codeOf(err)
 	if code < http.StatusBadRequest {

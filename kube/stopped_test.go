@@ -39,3 +39,18 @@ func TestOnlyAdmissionsOwnWordsAreItsWords(t *testing.T) {
 		t, "The webhook of the cluster aks that converts objects of the kind Certificate doesn't answer as it should.", err.Message.String(),
 	)
 }
+
+// TestAnAnswerThatCantBeConvertedIsADoubt: the object may have been stored by then.
+func TestAnAnswerThatCantBeConvertedIsADoubt(t *testing.T) {
+	t.Parallel()
+	w := &Writer{c: &Cluster{name: "aks"}}
+	for message, want := range map[string]error{
+		`conversion webhook for cert-manager.io/v1, Kind=Certificate failed: Post "https://x": EOF`: algesta.ErrUncertain,
+		`Internal error occurred: failed calling webhook "a.example.com": EOF`:                      algesta.ErrUnreachable,
+	} {
+		err := &apierrors.StatusError{ErrStatus: metav1.Status{
+			Status: metav1.StatusFailure, Code: http.StatusInternalServerError, Message: message,
+		}}
+		require.ErrorIs(t, w.notWritten(t.Context(), algesta.Change{Verb: algesta.Patch}, 1, err), want, message)
+	}
+}

@@ -208,7 +208,7 @@ func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generati
 		return tooManyBudgets(change)
 	case code == http.StatusUnprocessableEntity, code == http.StatusBadRequest:
 		return w.refused(ctx, change, generation, err)
-	case certainlyNot(code, err), w.c.stopped(err) != nil:
+	case certainlyNot(code, err), w.c.stopped(err) != nil && !conversionFails.MatchString(err.Error()): // an answer is converted, too
 		return w.explain(attemptOf(change), err)
 	}
 	return &algesta.Error{
