@@ -6,7 +6,7 @@ import "strings"
 func (s *scan) judge(kind meaning, from, to int, quoted bool, sign separator) {
 	v := s.text[from:to]
 	if v == "" || explains(v) && (kind != secretName || !guessable(v) || !s.password(from)) || quoted && sentence(v) ||
-		kind == vendors && !keyLike(v) || sign.kind == ':' && sign.wide && !quoted && variable(v) {
+		kind == vendors && !keyLike(v) || errorName(v) && !s.password(from) || sign.kind == ':' && sign.wide && !quoted && variable(v) {
 		return
 	}
 	if kind == likely && !random(v, 12) {
@@ -134,6 +134,15 @@ func keyLike(v string) bool {
 		return true
 	}
 	return len(v) >= 20 && is(wordBytes, v) && (random(v, 20) || is(hexBytes, v[:20]) && mixed(v))
+}
+
+// errorName says that a value is how an error is called: "DefaultAzureCredential: AADSTS700213: …", "token: TokenExpiredError".
+func errorName(v string) bool {
+	v = strings.TrimRight(v, ":.,")
+	if code, ok := strings.CutPrefix(v, "AADSTS"); ok {
+		return len(code) >= 5 && len(code) <= 8 && is(digits, code)
+	}
+	return len(v) > len("Exception") && (strings.HasSuffix(v, "Error") || strings.HasSuffix(v, "Exception")) && lettersOnly(v)
 }
 
 // variable says that a value is the name of one: "missing required secret: STRIPE_KEY".

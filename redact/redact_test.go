@@ -48,9 +48,14 @@ func TestRedactorHidesSecretsByForm(t *testing.T) {
 		"a key as Azure makes them today": {
 			"key " + strings.Repeat("aB3d", 13) + "JQQJ99" + strings.Repeat("BJAC", 5) + "AbcD12 is used", "key ‹redacted› is used",
 		},
-		"an AWS key ID":     {"id AKIA" + "ABCDEFGHIJKLMNOP used", "id ‹redacted› used"},
-		"a Slack token":     {"xoxb" + "-123456789012-abcdefghijkl", "‹redacted›"},
-		"a Slack app token": {"xapp" + "-1-A0123456789-abcdef", "‹redacted›"},
+		"a code of Entra ID, which explains": {
+			"DefaultAzureCredential: AADSTS700213: No matching federated identity", "DefaultAzureCredential: AADSTS700213: No matching federated identity",
+		},
+		"the name of an error": {"EnvironmentCredential: CredentialUnavailableError", "EnvironmentCredential: CredentialUnavailableError"},
+		"a password like one":  {"DB_PASSWORD=CredentialUnavailableError x", "DB_PASSWORD=‹redacted› x"},
+		"an AWS key ID":        {"id AKIA" + "ABCDEFGHIJKLMNOP used", "id ‹redacted› used"},
+		"a Slack token":        {"xoxb" + "-123456789012-abcdefghijkl", "‹redacted›"},
+		"a Slack app token":    {"xapp" + "-1-A0123456789-abcdef", "‹redacted›"},
 		"a Slack webhook": {
 			"https://hooks.slack.com/services/T0/B0/abc",
 			"https://hooks.slack.com/services/‹redacted›",
