@@ -28,8 +28,8 @@ const ofUnknownTemplate = "(left out: I couldn't read the template that it's abo
 // (k8s.io/kubernetes/pkg/controller/deployment, statefulset, daemon, job, cronjob).
 var plainOfControllers = []string{
 	"ScalingReplicaSet", "DeploymentRollback", "SuccessfulCreate", "SuccessfulDelete", "SuccessfulUpdate", "RecreatingFailedPod",
-	"RecreatingTerminatedPod", "SelectingAll", "FailedDaemonPod", "Completed", "BackoffLimitExceeded", "DeadlineExceeded", "Suspended", "Resumed",
-	"SawCompletedJob", "JobAlreadyActive", "MissSchedule", "MissingJob", "UnexpectedJob", "TooManyMissedTimes",
+	"RecreatingTerminatedPod", "SelectingAll", "FailedDaemonPod", "Completed", "BackoffLimitExceeded", "DeadlineExceeded", "Suspended",
+	"Resumed", "SawCompletedJob", "JobAlreadyActive", "MissSchedule", "MissingJob", "UnexpectedJob", "TooManyMissedTimes",
 }
 
 // template is what an object makes pods of.
@@ -83,8 +83,8 @@ func templatesOf[L interface {
 	}
 }
 
-// templatesOfBefore are what StatefulSets and DaemonSets made pods of in their revisions: an event lives for an hour, and the template may be
-// another one since.
+// templatesOfBefore are what StatefulSets and DaemonSets made pods of in their revisions: an event lives for an hour, and the template may
+// be another one since.
 func templatesOfBefore(ctx context.Context, c Cluster, namespace string) (out []template, read listed) {
 	var list appsv1.ControllerRevisionList
 	read = listAll(ctx, c, namespace, "", "controllerrevisions", &list)
