@@ -55,7 +55,8 @@ func TestTheFirstLineNamesWhatGreenPodsSay(t *testing.T) {
 		"an identity that the cloud refuses": {
 			rule: "identity-refused", made: made(app("uploads", "12346", thatSays(5, "ERROR: DefaultAzureCredential: AADSTS700213: No matching "+
 				"federated identity record found for presented assertion subject 'system:serviceaccount:shop:uploads'."))),
-			says:    "Entra ID refuses the identity of uploads: “AADSTS700213: No matching federated identity record found",
+			says: "Entra ID refuses the identity of uploads: “AADSTS700213: No matching federated identity record found for presented …”, so uploads is failing " +
+				"although the pods are ready.",
 			command: "kubectl get serviceaccount default -n NS -o yaml",
 		},
 		"a database that takes no writes": {
@@ -90,6 +91,13 @@ func TestTheFirstLineNamesWhatGreenPodsSay(t *testing.T) {
 				&corev1.ConfigMap{ObjectMeta: named("checkout-env"), Data: map[string]string{"PAYMENTS_URL": "http://payments:8081/v2"}},
 				serviceOf("payments", http), app("payments", "12346", httpPort)),
 			says: "Deployment checkout calls payments:8081 (PAYMENTS_URL of ConfigMap checkout-env), and Service payments has only port 80.",
+		},
+		"a resolver that knows no Services": {
+			rule: "call-unresolvable",
+			made: made(app("stock", "12346", naming("DEPOT", "http://depot:80/"), pod(func(spec *corev1.PodSpec) {
+				spec.DNSPolicy = corev1.DNSDefault
+			})), serviceOf("depot", http), app("depot", "12346", httpPort)),
+			says: "Deployment stock cannot resolve the name of Service depot: dnsPolicy Default sends its questions to the node's resolver.",
 		},
 		"a policy in the way": {
 			rule: "call-denied-by-policy",
