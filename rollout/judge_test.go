@@ -168,7 +168,8 @@ func TestJudge(t *testing.T) {
 			rollouttest.Refusing(s.sets[2], `pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`)
 			return s
 		}, ago: time.Second, later: 4 * time.Second, want: rollout.Broken, why: `The pods violate Pod Security level restricted:latest of ` +
-			`the namespace (runAsNonRoot != true), so no further pod of api-gateway-production can be created. The API server says: violates PodSecurity ` +
+			`the namespace (runAsNonRoot != true), so no further pod of api-gateway-production can be created. The API server says: violates ` +
+				`PodSecurity ` +
 			`"restricted:latest": runAsNonRoot != true.`},
 		"a refusal that is history: all pods were made since": {s: func() *still {
 			s := rolling()

@@ -39,8 +39,10 @@ var products = []struct {
 		regexp.MustCompile(`(?i)mysql|DATABASE`),
 	},
 	{"Redis", "6379", regexp.MustCompile(`(?i)redis|lettuce|jedis|WRONGPASS|NOAUTH|NOPERM|READONLY You`), regexp.MustCompile(`(?i)redis`)},
-	{"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit|pika\.|ACCESS[_-]REFUSED|PLAIN login refused`),
-		regexp.MustCompile(`(?i)amqp|rabbit`)},
+	{
+		"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit|pika\.|ACCESS[_-]REFUSED|PLAIN login refused`),
+		regexp.MustCompile(`(?i)amqp|rabbit`),
+	},
 	{"Kafka", "9092", regexp.MustCompile(`(?i)kafka|NoBrokersAvailable|\bBroker: `), regexp.MustCompile(`(?i)kafka`)},
 	{
 		"SQL Server",
@@ -52,8 +54,10 @@ var products = []struct {
 	{"Cassandra", "9042", regexp.MustCompile(`(?i)cassandra|datastax|\bcql\b|gocql`), regexp.MustCompile(`(?i)cassandra|cql`)},
 	{"NATS", "4222", regexp.MustCompile(`\bnats\b`), regexp.MustCompile(`(?i)nats`)},
 	{"LDAP", "636", regexp.MustCompile(`(?i)\bldaps?\b`), regexp.MustCompile(`(?i)ldap`)},
-	{"Elasticsearch", "9200", regexp.MustCompile(`(?i)elasticsearch|opensearch|flood-stage watermark|cluster_block_exception`),
-		regexp.MustCompile(`(?i)elastic|opensearch`)},
+	{
+		"Elasticsearch", "9200", regexp.MustCompile(`(?i)elasticsearch|opensearch|flood-stage watermark|cluster_block_exception`),
+		regexp.MustCompile(`(?i)elastic|opensearch`),
+	},
 }
 
 // IsLoopback says that a host is the pod itself.

@@ -144,8 +144,10 @@ var failureClasses = []FailureClass{
 	},
 	{"E7", "headless, external name, no selector", nil, "No fault: the rules about selectors leave such Services out."},
 	{"E8", "Service missing or renamed", []string{"ingress-backend-missing", "service-gone", "dependency-dns"}, ""},
-	{"E14", "a caller names another port, or the program listens on another", []string{"call-port-missing", "call-unresolvable",
-		"listens-elsewhere"}, ""},
+	{"E14", "a caller names another port, or the program listens on another", []string{
+		"call-port-missing", "call-unresolvable",
+		"listens-elsewhere",
+	}, ""},
 	{"E15", "Gateway or route of the Gateway API that isn't served", []string{"gateway-not-programmed", "route-not-served"}, ""},
 	{"E16", "the proxy gives up on what its backend answers", []string{"ingress-upstream-error"}, "Only where the controller's log was read."},
 	{"E17", "the load balancer's own probe fails", []string{"azure-probe-path"}, "Only for what Azure makes of a Service's ports."},
