@@ -131,7 +131,7 @@ func (d *Dispatcher) lately(ctx context.Context, actor algesta.Actor) algesta.Re
 // over reports whether a request made something that ends by itself, such as a freeze, and that has ended: what its title says until when
 // may have been ended sooner.
 func (d *Dispatcher) over(r algesta.Request, now time.Time) bool {
-	lasts := false
+	var lasts bool
 	switch r.Command.Runbook {
 	case "freeze":
 		lasts = slices.ContainsFunc(*d.Store.Frozen(), func(z algesta.Freeze) bool { return z.ID == r.ID && now.Before(z.Until) })

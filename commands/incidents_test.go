@@ -182,7 +182,9 @@ func TestWhatWasElsewhereBeforeIsToldToWhoMayDiagnoseThere(t *testing.T) {
 		w := newWorld(t)
 		i := w.incident(func(i *algesta.Incident) { i.Elsewhere = []string{"vault"} })
 		require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
-			return tx.AppendIncident(algesta.IncidentEvent{Incident: i.ID, At: i.OpenedAt, Kind: "joined", Says: "Deployment unsealer crashes: hsm-7"})
+			return tx.AppendIncident(algesta.IncidentEvent{
+				Incident: i.ID, At: i.OpenedAt, Kind: "joined", Says: "Deployment unsealer crashes: hsm-7",
+			})
 		}))
 		if may {
 			w.setRules(strings.Replace(rules, "namespaces: [production]", "namespaces: [production, vault]", 1))

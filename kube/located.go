@@ -217,8 +217,8 @@ func (a *azureAccess) managerClient(met *azureTrip) (manager, error) {
 	return manager{address: address, pipeline: client.Pipeline()}, nil
 }
 
-// ask makes one call of a path with its query, and reads the answer. Paths come from earlier answers, too: behind an address without a slash
-// at its end, "@example.com" or ":444" would be another server, which the token must not go to.
+// ask makes one call of a path with its query, and reads the answer. Paths come from earlier answers, too: behind an address without a
+// slash at its end, "@example.com" or ":444" would be another server, which the token must not go to.
 func (m manager) ask(ctx context.Context, method, path string, into any) error {
 	if !strings.HasPrefix(path, "/") {
 		return &azureError{code: sentElsewhere, lookup: true}

@@ -49,7 +49,8 @@ func TestRedactorHidesSecretsByForm(t *testing.T) {
 			"key " + strings.Repeat("aB3d", 13) + "JQQJ99" + strings.Repeat("BJAC", 5) + "AbcD12 is used", "key ‹redacted› is used",
 		},
 		"a code of Entra ID, which explains": {
-			"DefaultAzureCredential: AADSTS700213: No matching federated identity", "DefaultAzureCredential: AADSTS700213: No matching federated identity",
+			"DefaultAzureCredential: AADSTS700213: No matching federated identity",
+			"DefaultAzureCredential: AADSTS700213: No matching federated identity",
 		},
 		"the name of an error": {"EnvironmentCredential: CredentialUnavailableError", "EnvironmentCredential: CredentialUnavailableError"},
 		"a password like one":  {"DB_PASSWORD=CredentialUnavailableError x", "DB_PASSWORD=‹redacted› x"},

@@ -169,7 +169,7 @@ func TestJudge(t *testing.T) {
 			return s
 		}, ago: time.Second, later: 4 * time.Second, want: rollout.Broken, why: `The pods violate Pod Security level restricted:latest of ` +
 			`the namespace (runAsNonRoot != true), so no further pod of api-gateway-production can be created. The API server says: violates ` +
-				`PodSecurity ` +
+			`PodSecurity ` +
 			`"restricted:latest": runAsNonRoot != true.`},
 		"a refusal that is history: all pods were made since": {s: func() *still {
 			s := rolling()

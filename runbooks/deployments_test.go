@@ -147,8 +147,8 @@ func TestAListOfWorkloadsSaysWhatRunsDuringARollout(t *testing.T) {
 	require.Equal(t, "production: 1 of 1 workload ready, 1 with a rollout that's stuck", asked(t, s, "deployments", "namespace", nil)[0])
 }
 
-// A list of everything tells nobody else what a template spells out, so that the list hides it itself: in a change-cause, before that is cut,
-// and in labels.
+// A list of everything tells nobody else what a template spells out, so that the list hides it itself: in a change-cause, before that is
+// cut, and in labels.
 func TestAListOfWorkloadsHidesWhatATemplateSpellsOut(t *testing.T) {
 	t.Parallel()
 	value := "walrus-" + strings.ToLower(rand.Text())

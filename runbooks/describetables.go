@@ -49,7 +49,8 @@ func (d *description) events(ctx context.Context, c Cluster) []algesta.Block {
 	table := eventsTable(folded[:min(mostOwnEvents, len(folded))], d.in.Command.At, found.quotable())
 	said = append(said, found.leftOut()...)
 	if more := len(folded) - mostOwnEvents; more > 0 {
-		said = append(said, algesta.Say("{} not shown: {}", count(more, "more event"), algesta.Name(d.in.Bot.Typed("events", d.in.Command.Target.Service, whereOf(d.in)))))
+		rest := algesta.Name(d.in.Bot.Typed("events", d.in.Command.Target.Service, whereOf(d.in)))
+		said = append(said, algesta.Say("{} not shown: {}", count(more, "more event"), rest))
 	}
 	return append([]algesta.Block{{Table: &table}}, lines(said)...)
 }

@@ -142,7 +142,7 @@ func TestTheFirstLineNamesWhyAPodIsNotAdmitted(t *testing.T) {
 	w.diagnose(t, time.Minute, map[string]brokenCase{
 		"a level of Pod Security": {
 			rule: "pod-security", made: made(app("privileged", "12345", spec(func(p *corev1.PodSpec) { p.HostNetwork = true }))),
-			says:    "The pods violate Pod Security level baseline:latest of the namespace (host namespaces), so no pod of privileged can be " +
+			says: "The pods violate Pod Security level baseline:latest of the namespace (host namespaces), so no pod of privileged can be " +
 				"created.",
 			command: "kubectl describe deployment/privileged -n NS",
 		},

@@ -289,7 +289,9 @@ func (p *logPart) blocks(ask logAsk, mostLines, mostBytes int, in Input) []alges
 	case ask.grep != "" && stands < found:
 		out = append(out, text("Last {} of {} that contain {}, of {} read.", stands, count(found, "line"), wordsof.Cited(quote(ask.grep)), total))
 	case ask.grep != "":
-		out = append(out, text("{} of {} {} {}.", found, count(total, "line"), wordsof.Verb(found, "contains", "contain"), wordsof.Cited(quote(ask.grep))))
+		out = append(out, text(
+			"{} of {} {} {}.", found, count(total, "line"), wordsof.Verb(found, "contains", "contain"), wordsof.Cited(quote(ask.grep)),
+		))
 	case stands < total:
 		out = append(out, text("Last {} of {} read. grep=<text> or since=10m finds others.", stands, count(total, "line")))
 	}

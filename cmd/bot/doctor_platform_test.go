@@ -131,7 +131,8 @@ func TestTheDoctorAsksAzureWhetherTheNodesMayPull(t *testing.T) {
 	p.write("config.yaml", regexp.MustCompile(`clusters:\n.*\n`).ReplaceAllLiteralString(string(b), clusters))
 	text, _ := p.says()
 	require.Contains(t, text, "WARN  the network plugin kubenet of AKS is supported until 30 March 2028 (github.com/Azure/AKS/issues/4859")
-	require.Contains(t, text, "WARN  the kubelet's identity has no role to pull from acrshop.azurecr.io, whose repositories have permissions of "+
+	require.Contains(t, text, "WARN  the kubelet's identity has no role to pull from acrshop.azurecr.io, whose repositories have permissions "+
+		"of "+
 		"their own")
 	require.Contains(t, text, `→ az role assignment create --role "Container Registry Repository Reader" --scope `+registry.ID()+
 		" --assignee-object-id "+cluster.Kubelet)

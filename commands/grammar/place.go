@@ -158,7 +158,8 @@ func (r *reading) place() error {
 	}
 	if about := r.book.About; about.Host && !r.found() && len(free) > 1 { // "probe api-gateway production"
 		return r.usage(
-			algesta.Say("{} isn't a host such as api.example.com. {} lists the hosts.", clip(free[0].bare()), algesta.Name(r.bot.Typed("ingress", free[1].bare()))),
+			algesta.Say("{} isn't a host such as api.example.com. {} lists the hosts.", clip(free[0].bare()),
+				algesta.Name(r.bot.Typed("ingress", free[1].bare()))),
 			strings.Join([]string{r.book.Name, about.Slot(), free[1].bare()}, " "),
 		)
 	}

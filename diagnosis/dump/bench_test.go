@@ -19,7 +19,7 @@ import (
 // folderOf is a folder as `kubectl cluster-info dump -o yaml` writes it: services with two pods each, one of them crashing, their Secrets,
 // and a log of logBytes for each pod.
 func folderOf(services, logBytes int) (folder fstest.MapFS, size int) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same folder every time
+	random := rand.New(rand.NewPCG(1, 2)) // the same folder every time
 	var pods, deployments, replicaSets, secrets, list, events strings.Builder
 	folder = fstest.MapFS{}
 	add := func(name, data string) {
@@ -148,8 +148,8 @@ const (
 `
 )
 
-// BenchmarkFolder is the budget of a folder of 6 MB that logs fill: half a second of CPU. Of objects in YAML the decoding alone takes as long.
-// What it answers is checked, too.
+// BenchmarkFolder is the budget of a folder of 6 MB that logs fill: half a second of CPU. Of objects in YAML the decoding alone takes as
+// long. What it answers is checked, too.
 func BenchmarkFolder(b *testing.B) {
 	for _, of := range []struct {
 		name               string

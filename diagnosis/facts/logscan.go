@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A folder has tens of thousands of lines. What is here answers for most of them what the regular expressions of logparse.go would answer, in
-// a hundredth of their time; the tests compare both.
+// A folder has tens of thousands of lines. What is here answers for most of them what the regular expressions of logparse.go would answer,
+// in a hundredth of their time; the tests compare both.
 
 // withoutTime is the line without the time that it begins with.
 func withoutTime(line string) string {
@@ -90,7 +90,8 @@ func template(line string) string {
 	return b.String()
 }
 
-// variableAt is where what begins at a place of a line, and differs from one occurrence to the next, ends; 0 where nothing of the kind begins.
+// variableAt is where what begins at a place of a line, and differs from one occurrence to the next, ends; 0 where nothing of the kind
+// begins.
 func variableAt(line string, at int) int {
 	c := line[at]
 	switch {

@@ -18,9 +18,12 @@ var variable = regexp.MustCompile(
 func linesOfLogs() *rapid.Generator[string] {
 	part := rapid.OneOf(
 		rapid.SampledFrom([]string{
-			"3f2b8c1e-77aa-4b0c-9d3e-0123456789ab", "507f1f77bcf86cd799439011", "0x7ffe", "0x", "deadbeef", "DEADBEEF", "cafe", "12ms", "3.5s", "80%",
-			"10.244.1.7:8080", "2026-03-10T11:59:00.123Z", "2026-03-10 11:59", "2026/03/10T11:59:00+01:00 ", "1,024MB", "7m", "x9", "_", "-", ".", ":", ",",
-			`"`, "'", `"a b"`, "é", "\xff", "◌", " ", "[", "]", "[ERROR] ", "[warn]", "level=info ", `lvl="warn`, "severity=", "level", "ERROR", "FaIlEd",
+			"3f2b8c1e-77aa-4b0c-9d3e-0123456789ab", "507f1f77bcf86cd799439011", "0x7ffe", "0x", "deadbeef", "DEADBEEF", "cafe", "12ms", "3.5s",
+			"80%",
+			"10.244.1.7:8080", "2026-03-10T11:59:00.123Z", "2026-03-10 11:59", "2026/03/10T11:59:00+01:00 ", "1,024MB", "7m", "x9", "_", "-", ".", ":",
+			",",
+			`"`, "'", `"a b"`, "é", "\xff", "◌", " ", "[", "]", "[ERROR] ", "[warn]", "level=info ", `lvl="warn`, "severity=", "level", "ERROR",
+			"FaIlEd",
 			"could not", "unable to", "Unhandled", "TypeError", "fatal", "panic: ", "refused", "errors=0", "0 errors", "exceptional", "ſ", "K",
 		}),
 		rapid.StringOfN(rapid.RuneFrom([]rune("0123456789abcdefxmsKMB%.:,-TZ \"'_g")), 0, 30, -1),

@@ -122,8 +122,8 @@ func (w *Workload) BackTo() *appsv1.ReplicaSet {
 	return nil
 }
 
-// ReplacesOther says that the pod is of the newest template of a StatefulSet or a DaemonSet, and that there was another before. Which one that
-// was isn't known here: their controllers keep it in objects of their own.
+// ReplacesOther says that the pod is of the newest template of a StatefulSet or a DaemonSet, and that there was another before. Which one
+// that was isn't known here: their controllers keep it in objects of their own.
 func (w *Workload) ReplacesOther(p *corev1.Pod) bool {
 	if w.newest == "" {
 		return false
