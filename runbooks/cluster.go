@@ -95,10 +95,12 @@ type PodCache interface {
 // that a look costs the same there.
 const mostLivePods = 500
 
-// listPods reads the pods of a namespace for a look, live where they fit into one page. A plan reads all of them live.
-func listPods(ctx context.Context, c Cluster, namespace, labels string, into *corev1.PodList) listed {
+// listPods reads the pods of a namespace for a look, live where they fit into one page. A plan reads all of them live, and so does a look
+// that shows labels: the cached ones say no more what has to be hidden there.
+func listPods(ctx context.Context, c Cluster, in Input, namespace string, into *corev1.PodList) listed {
 	const what = "pods"
-	if labels != "" || c.Bounded == nil || c.Cached == nil {
+	labels := selectorArg.Text(in)
+	if labels != "" || in.Command.Args.Bool(labelsArg.Name) || c.Bounded == nil || c.Cached == nil {
 		return listAll(ctx, c, namespace, labels, what, into)
 	}
 	more, err := c.Bounded.ListSome(ctx, namespace, "", mostLivePods, into)

@@ -2,6 +2,7 @@ package runbooks_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -73,4 +74,41 @@ func TestALookAtManyPodsCostsOnePage(t *testing.T) {
 			require.Equal(t, 2*c.pages, s.pages)
 		})
 	}
+}
+
+// stripping holds pods as the cache gives them: without the values of their variables.
+type stripping struct{ crowded }
+
+// CachedPods implements runbooks.PodCache.
+func (c *stripping) CachedPods(string) ([]corev1.Pod, bool) {
+	var out []corev1.Pod
+	for i := range c.pods {
+		p := c.pods[i].DeepCopy()
+		p.Spec.Containers[0].Env[0].Value = ""
+		out = append(out, *p)
+	}
+	return out, true
+}
+
+// TestALabelOfACrowdShowsNoValueOfAVariable: what has to be hidden there stands in what the API server answers alone.
+func TestALabelOfACrowdShowsNoValueOfAVariable(t *testing.T) {
+	t.Parallel()
+	const value = "walrus" + "walrus7"
+	var many []corev1.Pod
+	for n := range 600 {
+		p := podOn("production", fmt.Sprintf("web-%04d", n), "a")
+		p.Labels = map[string]string{"tenant": value}
+		p.Spec.Containers = []corev1.Container{{Name: "web", Image: "web:1", Env: []corev1.EnvVar{{Name: "DB_PASSWORD", Value: value}}}}
+		many = append(many, p)
+	}
+	s := &stripping{crowded{pods: many}}
+	book, _ := runbooks.Find("pods")
+	in := regarding("pods", "namespace")
+	in.Command.Args = algesta.Args{"labels": true}
+	report, err := book.Answer(t.Context(), runbooks.Cluster{Reader: s, Bounded: s, Cached: s}, in)
+	require.NoError(t, err)
+	said, err := json.Marshal(report)
+	require.NoError(t, err)
+	require.Contains(t, string(said), "tenant=")
+	require.NotContains(t, string(said), value)
 }

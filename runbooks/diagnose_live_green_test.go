@@ -55,7 +55,8 @@ func TestTheFirstLineNamesWhatGreenPodsSay(t *testing.T) {
 		"an identity that the cloud refuses": {
 			rule: "identity-refused", made: made(app("uploads", "12346", thatSays(5, "ERROR: DefaultAzureCredential: AADSTS700213: No matching "+
 				"federated identity record found for presented assertion subject 'system:serviceaccount:shop:uploads'."))),
-			says: "Entra ID refuses the identity of uploads: “AADSTS700213: No matching federated identity record found for presented …”, so uploads is " +
+			says: "Entra ID refuses the identity of uploads: “AADSTS700213: No matching federated identity record found for presented …”, so " +
+				"uploads is " +
 				"failing " +
 				"although the pods are ready.",
 			command: "kubectl get serviceaccount default -n NS -o yaml",

@@ -45,7 +45,7 @@ func podsOf(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	if in.Command.Target.Object != wholePlace {
 		return onePod(ctx, c, in, name)
 	}
-	read := listPods(ctx, c, namespace, selectorArg.Text(in), &list)
+	read := listPods(ctx, c, in, namespace, &list)
 	if read.err != nil {
 		return unknownReport(whereOf(in), read), nil //nolint:nilerr // the report says so
 	}

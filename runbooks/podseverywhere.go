@@ -42,7 +42,7 @@ func podsEverywhere(ctx context.Context, in Input) (algesta.Report, error) {
 			continue
 		}
 		reading.Go(func() {
-			read[i] = listPods(ctx, place.Cluster, place.Target.Namespace, selectorArg.Text(in), &lists[i])
+			read[i] = listPods(ctx, place.Cluster, in, place.Target.Namespace, &lists[i])
 			read[i].what = what
 		})
 	}
