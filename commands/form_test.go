@@ -106,6 +106,21 @@ func TestAFormIsFilledInWithWhatIsThere(t *testing.T) {
 	require.Empty(t, field(t, f, "arg.replicas").Value, "it's typed then")
 }
 
+// What is known only once an incident or a request is chosen, such as who has to agree, a form says nothing of.
+func TestAFormSaysNothingOfAnApprovalBeforeThePlaceIsKnown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, command := range []string{"snooze", "undo"} {
+		in := w.invocation(luis)
+		in.Text = command
+		f := w.dispatcher.Form(t.Context(), in, nil)
+		require.NotEqual(t, "Run it", f.Send, command)
+		for _, said := range f.Intro {
+			require.NotContains(t, said.String(), "No approval is needed", command)
+		}
+	}
+}
+
 // A StatefulSet is no service, and a command that takes one offers it beside them.
 func TestAFormOffersWhatIsNoServiceToo(t *testing.T) {
 	t.Parallel()

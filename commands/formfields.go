@@ -327,7 +327,7 @@ func (f *form) asking(ctx context.Context) {
 	}
 	c := algesta.Command{Requester: algesta.AskedBy(f.actor), Runbook: f.book.Name, Target: target, At: time.Now()}
 	decision := f.Policy().Decide(policy.Facts{Command: c, Verb: f.book.Verb, At: c.At, Asking: true})
-	if f.book.Name == grammar.Undo.Name {
+	if f.book.Name == grammar.Undo.Name || f.book.Incident { // where it will be isn't known yet
 		decision = algesta.Decision{Effect: algesta.NeedsApproval}
 	}
 	f.out.Send = "Ask for it"
