@@ -59,7 +59,7 @@ func TestAStatusSaysForWhichPodItWaits(t *testing.T) {
 	require.NoError(t, err)
 	said, trouble := r.Trouble(rollouttest.Noon)
 	require.True(t, trouble)
-	require.Contains(t, said.String(), "Delete mongodb-2")
+	require.Contains(t, said.String(), "Once mongodb-2 is deleted")
 	require.Len(t, r.Blocking(), 1)
 }
 

@@ -111,7 +111,7 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 		},
 		"memory that stays": {
 			about: "hpa/keeps", clean: true, made: made(byBoth(scalerOf("keeps", "keeps", 5)), app("keeps", "12346", replicas(2))),
-			says:   "keeps is healthy: Deployment keeps has 2 of 2 pods ready; HorizontalPodAutoscaler keeps is at 2 of 1 to 5 pods.",
+			says:   "keeps is healthy: Deployment keeps has 2 of 2 pods ready; HorizontalPodAutoscaler keeps keeps 2 pods (1 to 5).",
 			advice: map[string]string{"memory-keeps-pods": "keeps keeps 2 pods for their memory (… %/… %) while their CPU is at … %/… %."},
 		},
 		"pods that are not ready": {

@@ -239,7 +239,7 @@ func TestAPodThatCantRunIsInTheWayOfAStatefulSet(t *testing.T) {
 		t, `^Pod loki-2 crashes \(\w+\), and loki replaces no pod while one isn't ready \(podManagementPolicy OrderedReady\)\. `+
 			`Once loki-2 is deleted, it's created again from the new template\.$`, end.Why.String(),
 	)
-	require.Contains(t, strings.Join(p.answers(t, "status"), "\n"), "Delete loki-2")
+	require.Contains(t, strings.Join(p.answers(t, "status"), "\n"), "Once loki-2 is deleted")
 
 	book, _ := runbooks.Find("pod delete")
 	in := p.input("pod delete", nil)
