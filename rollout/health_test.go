@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/rollout/rollouttest"
@@ -19,6 +21,27 @@ func TestTheEndComparesWithBefore(t *testing.T) {
 	require.Equal(t, rollout.Healthier, p.Verdict)
 	require.Equal(t, "no restart in the 60 s since (before: 6 in 10 min, 2 of 4 ready, CrashLoopBackOff)", p.Compare.String())
 	require.Equal(t, 41*time.Second, p.Took)
+}
+
+// A pod of this very change that crashed twice while it came up wasn't there before, although the cluster's times have no parts of a second.
+func TestAPodThatCrashedWhileItCameUpIsNotOneThatIsStillThere(t *testing.T) {
+	t.Parallel()
+	r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: gateway()}, workload)
+	require.NoError(t, err)
+	f := following(41 * time.Second)
+	f.StartedAt = f.StartedAt.Add(900 * time.Millisecond)
+	f.Before = rollout.Health{Known: true, Ready: 4, Desired: 4, Window: 2 * time.Second}
+	for _, pod := range r.Pods {
+		pod.CreationTimestamp = metav1.NewTime(f.StartedAt.Truncate(time.Second))
+		pod.Status.ContainerStatuses[0].RestartCount = 2
+		pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+			ExitCode: 1, FinishedAt: metav1.NewTime(rollouttest.Noon.Add(-20 * time.Second)),
+		}
+	}
+	_, f = rollout.Judge(r, f, rollouttest.Noon)
+	p, _ := rollout.Judge(r, f, rollouttest.Noon.Add(time.Minute))
+	require.Equal(t, rollout.Settled, p.Phase)
+	require.Equal(t, rollout.Same, p.Verdict, p.Compare.String())
 }
 
 func TestCompare(t *testing.T) {

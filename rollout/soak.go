@@ -9,6 +9,10 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
+// clockSlack is how far the cluster's clock and the bot's may be apart. The cluster also leaves out the parts of a second, so that a pod of
+// this very change can seem to have been there before it.
+const clockSlack = 30 * time.Second
+
 // complete is the soak, and the verdict at its end. It counts from when all pods have been there without a break.
 func (p Progress) complete(r Rollout, fresh []*corev1.Pod, f Follow, now time.Time) (Progress, Follow) {
 	restarted := restartsOfAll(fresh)
@@ -35,7 +39,7 @@ func (p Progress) complete(r Rollout, fresh []*corev1.Pod, f Follow, now time.Ti
 		after.Restarts += f.restarted(pod)
 	}
 	for _, pod := range r.Pods {
-		if pod.CreationTimestamp.Time.Before(f.StartedAt) && loops(pod, now) { // it's still there
+		if pod.CreationTimestamp.Time.Before(f.StartedAt.Add(-clockSlack)) && loops(pod, now) { // it's still there
 			after.Looping++
 		}
 	}

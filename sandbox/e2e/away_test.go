@@ -14,7 +14,7 @@ import (
 const triesWithoutSlack = 8
 
 // TestWhatGoesWrongWithoutSlackIsToldOnceItIsBack: a service breaks while Slack refuses everything and has dropped its sockets. Afterwards
-// there is one card with its evidence.
+// there is one card with its evidence; what ends without Slack is told once, too.
 func TestWhatGoesWrongWithoutSlackIsToldOnceItIsBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, told(options{}))
@@ -26,9 +26,22 @@ func TestWhatGoesWrongWithoutSlackIsToldOnceItIsBack(t *testing.T) {
 	require.Empty(t, strings.TrimSpace(w.channelWithoutSystem(incidents)))
 	w.slack.Heal()
 	i := w.incident()
-	i.becomes("⚠️ api-gateway in production is degraded: ", "seen by crash-loop")
+	i.becomes("⚠️ api-gateway in production is degraded: ", "seen by the rule crash-loop")
 	i.says("What I found: ")
+
+	// And again, while the card is there: what happens meanwhile is on it, once.
+	w.slack.FailNext("*", slackd.Fault{Status: 503}, 1<<20)
+	w.slack.DropSockets()
+	calls = len(w.slack.Calls())
+	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12345", "by hand"))
+	w.refusals(calls, triesWithoutSlack)
+	now, _ := w.slack.Message(incidents, i.card.TS)
+	require.Contains(t, now.Plain(), "is degraded", "nothing could be edited")
+	w.slack.Heal()
+	i.becomes("✅ api-gateway in production is healthy again", "Resolved after ")
+	i.says("✅ Resolved after ")
 	require.Len(t, w.slack.Messages(incidents), 1+w.systemMessages(), "one card")
+	require.Equal(t, 1, strings.Count(i.thread(), "✅ Resolved after "), "one reply")
 }
 
 // refusals waits until Slack has refused so many calls of the bot's since then.
