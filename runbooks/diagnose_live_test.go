@@ -39,9 +39,9 @@ func (p *place) diagnosed(t *testing.T, says string) diagnosis.Diagnosis {
 func TestAHealthyServiceSaysSoInOneLine(t *testing.T) {
 	t.Parallel()
 	p := running(t)
-	d := p.diagnosed(t, p.target.Name)
+	d := p.diagnosed(t, p.target.Name+" in "+p.target.Namespace+" is healthy") // once the caches have it, too
 	require.Empty(t, d.Chains, d.Text())
-	require.NotEmpty(t, d.Healthy)
+	require.NotEmpty(t, d.Healthy, d.Text())
 	require.Equal(
 		t,
 		fmt.Sprintf("%s in %s is healthy (%d checks).", p.target.Name, p.target.Namespace, len(d.Healthy)),
