@@ -23,7 +23,8 @@ func TestTheEndComparesWithBefore(t *testing.T) {
 	require.Equal(t, 41*time.Second, p.Took)
 }
 
-// A pod of this very change that crashed twice while it came up wasn't there before, although the cluster's times have no parts of a second.
+// A pod of this very change that crashed twice while it came up wasn't there before, although the cluster's times have no parts of a
+// second.
 func TestAPodThatCrashedWhileItCameUpIsNotOneThatIsStillThere(t *testing.T) {
 	t.Parallel()
 	r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: gateway()}, workload)
