@@ -38,6 +38,7 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 			certHost,
 		),
 		certificate("lost", "Issuer", "ca", certHost),
+		certificate("brief", "Issuer", "ca", certHost, "duration", "1080h"),
 		certificate("first", "Issuer", "ca", certHost, "secretName", "both"),
 		certificate("held", "Issuer", "ca", certHost),
 		certificate("held-denied", "Issuer", "ca", certHost),
@@ -46,7 +47,7 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 		edge("shop", "shop.example.com", "shop-tls", map[string]string{"cert-manager.io/issuer": "ca"}),
 		edge("mistyped", "mistyped.example.com", "mistyped-tls", map[string]string{"cert-manager.io/cluster-issuer": "letsencript"}),
 	)
-	for _, name := range []string{"issued", "lost", "first", "shop-tls"} {
+	for _, name := range []string{"issued", "lost", "first", "shop-tls", "brief"} {
 		w.awaitReady(t, name)
 	}
 	w.reissue(t, "lost")
@@ -240,6 +241,21 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 			says:    "Issuer ca does not exist; it expired ….",
 			quotes:  "expired",
 			command: "kubectl get issuers,clusterissuers -n NS",
+		},
+	})
+	w.diagnose(t, 20*24*time.Hour, map[string]brokenCase{
+		"it lasts 45 days and has less than 30 left": {
+			about: "certificate/brief",
+			says:  "brief is healthy: Certificate brief is valid until ….",
+			clean: true,
+			advice: map[string]string{
+				"certificate-thirty-days": "Certificate brief has … days left and will be renewed in … days, so an alarm at a fixed 30 days fires " +
+					"although it's healthy; Let's Encrypt's certificates last 64 days from … on and 45 days from … on " +
+					"(letsencrypt.org/2025/12/02/from-90-to-45).",
+			},
+		},
+		"it lasts 90 days": {
+			about: "certificate/issued", says: "issued is healthy: Certificate issued is valid until ….", clean: true,
 		},
 	})
 	w.diagnose(t, 62*24*time.Hour, map[string]brokenCase{

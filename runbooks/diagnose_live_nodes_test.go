@@ -90,10 +90,11 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	}
 	cordoned := func(n *corev1.Node) { n.Spec.Unschedulable = true }
 	outdated := func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.28.9" }
+	routed := func(n *corev1.Node) { n.Spec.PodCIDR = "10.244.7.0/24" }
 	for pool, change := range map[string]func(*corev1.Node){
 		"cordoned": cordoned, "full": onePod, "tainted": tainted,
 		"lost": nil, "memory": nil, "disk": nil, "pids": nil, "network": nil, "port": nil, "apart": nil, "hung": nil, "planned": nil,
-		"crowded": nil, "scarce": nil, "reserved": nil, "outdated": outdated,
+		"crowded": nil, "scarce": nil, "reserved": nil, "outdated": outdated, "routed": routed,
 	} {
 		if change == nil {
 			change = func(*corev1.Node) {}
@@ -121,6 +122,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	w.say(t, "aks-disk", corev1.NodeDiskPressure, corev1.ConditionTrue, "KubeletHasDiskPressure", "kubelet has disk pressure")
 	w.say(t, "aks-pids", corev1.NodePIDPressure, corev1.ConditionTrue, "KubeletHasInsufficientPID", "kubelet has insufficient PID available")
 	w.say(t, "aks-network", corev1.NodeNetworkUnavailable, corev1.ConditionTrue, "NoRouteCreated", "Node created without a route")
+	w.say(t, "aks-routed", corev1.NodeNetworkUnavailable, corev1.ConditionFalse, "RouteCreated", "RouteController created a route")
 	w.say(t, "aks-hung", "KernelDeadlock", corev1.ConditionTrue, "DockerHung", "task docker:1234 blocked for more than 120 seconds.")
 	w.say(t, "aks-planned", "VMEventScheduled", corev1.ConditionTrue, "VMEventScheduled", "Reboot scheduled for 02:00")
 	w.misplace(t)
@@ -211,6 +213,15 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			advice: map[string]string{
 				"kubernetes-version-ends": "Node aks-outdated runs v1.28.9, and Kubernetes 1.28 on AKS has been out of support since 30 January 2025 " +
 					"(learn.microsoft.com/azure/aks/supported-kubernetes-versions, as of 2026-08-05).",
+			},
+		},
+		"a node whose pods have their addresses from kubenet": {
+			made:  made(app("routed", "12345", onNodes("agentpool", "routed"))),
+			clean: true,
+			says:  "routed is healthy: Deployment routed has its only pod ready.",
+			advice: map[string]string{
+				"kubenet-ends": "Node aks-routed has its pods' addresses from the network plugin kubenet of AKS, which is supported until " +
+					"30 March 2028 (github.com/Azure/AKS/issues/4859, as of 2026-08-07).",
 			},
 		},
 		"pods for a node that is cordoned": {

@@ -7,7 +7,10 @@ import (
 	"strconv"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
 )
 
 // Support is how long a part of the platform is supported, and who said so when.
@@ -102,10 +105,81 @@ func Kubenet() Support {
 	}
 }
 
+// onKubenet reports whether a node of AKS has its pods' addresses from kubenet: Azure routes a range of addresses to it (the controller of
+// routes says so), and it has no label of a network of pods, as the nodes of Azure CNI have. Where another network engine has overwritten
+// the condition it isn't known.
+func onKubenet(n *corev1.Node) bool {
+	_, onAKS := n.Labels["kubernetes.azure.com/cluster"]
+	_, network := n.Labels["kubernetes.azure.com/podnetwork-type"]
+	return onAKS && !network && n.Spec.PodCIDR != "" && slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeNetworkUnavailable && c.Status == corev1.ConditionFalse && c.Reason == routeCreated
+	})
+}
+
+// routeCreated is the reason that the controller of routes gives.
+const routeCreated = "RouteCreated"
+
+// kubenetEnds says it of one node: the network plugin is the whole cluster's.
+func kubenetEnds(s *facts.Snapshot, near facts.Surroundings) []Hint {
+	for _, n := range s.Nodes() {
+		if !onKubenet(n) || !concerns(s, near, n) {
+			continue
+		}
+		support, ref := Kubenet(), facts.RefOf(facts.KindNode, n)
+		return []Hint{{
+			Subject: ref, Text: "Node " + n.Name + " has its pods' addresses from " + support.What + ", which " + support.ending(s.Now()),
+			Remedy: support.Do,
+			Shown:  []facts.Evidence{{Object: ref, Field: "status.conditions[NetworkUnavailable]", Quote: routeCreated}},
+		}}
+	}
+	return nil
+}
+
+// usualAlarm is how long before a certificate's end an alarm at a fixed time usually fires, and longLived from how long a life on somebody
+// has one: certificates that last a day or a week are watched otherwise.
+const (
+	usualAlarm = 30 * 24 * time.Hour
+	longLived  = 40 * 24 * time.Hour
+)
+
+// thirtyDays names healthy certificates for which an alarm at a fixed 30 days before the end fires: they aren't to be renewed yet.
+func thirtyDays(s *facts.Snapshot, near facts.Surroundings) []Hint {
+	var hints []Hint
+	for _, c := range s.Custom() {
+		if !facts.IsCertificate(c) || !near.Has(facts.RefOf(facts.KindCertificate, c)) {
+			continue
+		}
+		begins, ends, renewal := Moments(c, "status", "notBefore"), Moments(c, "status", "notAfter"), Moments(c, "status", "renewalTime")
+		ready, said := conditionOf(c, "Ready")
+		healthy := said && ready.status == "True" && s.Now().Before(renewal) && renewal.Before(ends)
+		if left := ends.Sub(s.Now()); !healthy || begins.IsZero() || ends.Sub(begins) < longLived || left >= usualAlarm {
+			continue
+		}
+		ref := facts.RefOf(facts.KindCertificate, c)
+		hints = append(hints, Hint{
+			Subject: ref,
+			Text: fmt.Sprintf("Certificate %s has %s left and will be renewed in %s, so an alarm at a fixed 30 days fires although it's healthy; %s (%s)",
+				c.GetName(), words.Span(ends.Sub(s.Now())), words.Span(renewal.Sub(s.Now())), shorter, shorterSource),
+			Remedy: "Alarm where the renewal is late (the Certificate's status.renewalTime).",
+			Shown: []facts.Evidence{
+				{Object: ref, Field: "status.renewalTime", Quote: facts.Text(c, "status", "renewalTime")},
+				{Object: ref, Field: "status.notAfter", Quote: facts.Text(c, "status", "notAfter")},
+			},
+		})
+	}
+	return hints
+}
+
+// What is to come for certificates of Let's Encrypt, and who says so when.
+const (
+	shorter       = "Let's Encrypt's certificates last 64 days from 2027-02-10 on and 45 days from 2028-02-16 on"
+	shorterSource = "letsencrypt.org/2025/12/02/from-90-to-45"
+)
+
 // ShorterCertificates is why an alarm at a fixed 30 days before a certificate's end is wrong for those of Let's Encrypt, and what to do.
 func ShorterCertificates() (why, do string) {
-	return "Let's Encrypt's certificates last 64 days from 2027-02-10 on and 45 days from 2028-02-16 on, and are renewed after two thirds " +
-			"of that: an alarm at a fixed 30 days before the end will fire for healthy ones (letsencrypt.org/2025/12/02/from-90-to-45)",
+	return shorter + ", and are renewed after two thirds of that: an alarm at a fixed 30 days before the end will fire for healthy ones (" +
+			shorterSource + ")",
 		"alarm where the renewal is late (the Certificate's status.renewalTime), as the bot does"
 }
 
