@@ -35,6 +35,14 @@ func TestAWayInThatThePodHasNotIsRefused(t *testing.T) {
 			`serviceAccount: {workloadIdentityClientID: ""}`,
 			"aks-algesta-dev has access: workloadIdentity, and serviceAccount.workloadIdentityClientID is empty",
 		},
+		"a cluster that Azure is asked about, without an identity": {
+			"serviceAccount: {workloadIdentityClientID: \"\"}\nconfig: {clusters: [{name: home, access: inCluster, azure: {access: workloadIdentity}}]}",
+			"home has azure.access: workloadIdentity, and serviceAccount.workloadIdentityClientID is empty",
+		},
+		"a developer's way to ask Azure": {
+			`config: {clusters: [{name: home, access: inCluster, azure: {access: azureCLI}}]}`,
+			"home has azure.access: azureCLI, which is for a developer's machine",
+		},
 		"a registry without an identity": {
 			"serviceAccount: {workloadIdentityClientID: \"\"}\nconfig: {clusters: [], registries: [{host: a.azurecr.io, access: workloadIdentity}]}",
 			"a.azurecr.io has access: workloadIdentity",

@@ -206,7 +206,19 @@ func TestConfigIsChecked(t *testing.T) {
 		},
 		"two ways in": {
 			kube.Config{Name: "a", Access: kube.InCluster, Azure: kube.Azure{ClientID: "x"}},
-			"access inCluster takes no azure",
+			"access inCluster takes azure with azure.access alone",
+		},
+		"a way to Azure that isn't one": {
+			kube.Config{Name: "a", Access: kube.InCluster, Azure: kube.Azure{Access: kube.Kubeconfig}},
+			`azure.access "kubeconfig" isn't one of Azure's ways in`,
+		},
+		"a second way to Azure": {
+			kube.Config{Name: "a", Access: kube.AzureCLI, Azure: kube.Azure{Access: kube.WorkloadIdentity}},
+			"azure.access is for clusters that the bot reaches in another way than Azure's",
+		},
+		"a secret for another way to Azure": {
+			kube.Config{Name: "a", Access: kube.InCluster, Azure: kube.Azure{Access: kube.WorkloadIdentity, SecretFile: "x"}},
+			"azure.secretFile goes with access: clientSecret alone",
 		},
 		"two addresses": {
 			kube.Config{Name: "a", Access: kube.AzureCLI, Server: "https://x", Kubeconfig: "x"},

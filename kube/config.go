@@ -77,6 +77,8 @@ type Config struct {
 
 // Azure is who the bot is for Microsoft Entra. Empty fields come from the environment that workload identity sets.
 type Azure struct {
+	// Access is how the bot signs in to Azure alone, to ask it about a cluster that it reaches in another way: of inCluster and kubeconfig.
+	Access          Access
 	TenantID        string
 	ClientID        string
 	SecretFile      string // of clientSecret; "" reads AZURE_CLIENT_SECRET
@@ -129,11 +131,21 @@ func (c Config) Validate() error {
 func (a Azure) contradictions(c Config) []error {
 	var found []error
 	fail := func(format string, args ...any) { found = append(found, fmt.Errorf(format, args...)) }
-	if !c.Access.azure() {
-		if a != (Azure{}) {
-			fail("access %s takes no azure: remove it, or write another access", c.Access)
-		}
+	switch {
+	case c.Access.azure() && a.Access != "":
+		fail("azure.access is for clusters that the bot reaches in another way than Azure's: remove it")
+	case !c.Access.azure() && a == (Azure{}):
 		return found
+	case !c.Access.azure() && a.Access == "":
+		fail("access %s takes azure with azure.access alone, to ask Azure about the cluster: add it, remove azure, or write another access",
+			c.Access)
+		return found
+	case !c.Access.azure() && !a.Access.azure():
+		fail("azure.access %q isn't one of Azure's ways in", a.Access)
+		return found
+	case !c.Access.azure():
+		c = c.aboutAlone()
+		a = c.Azure
 	}
 	for key, only := range map[string]struct {
 		value  string
@@ -173,6 +185,13 @@ func (a Azure) contradictions(c Config) []error {
 		fail("azure.metadataHost isn't on this machine: it is for a sandbox alone")
 	}
 	return found
+}
+
+// aboutAlone is how the bot signs in to Azure for a cluster that it reaches in another way: nothing of that way goes with it.
+func (c Config) aboutAlone() Config {
+	c.Access, c.Azure.Access = c.Azure.Access, ""
+	c.Kubeconfig, c.Context, c.Server, c.CAFile = "", "", "", ""
+	return c
 }
 
 // loopback reports whether an address can only be this machine.

@@ -53,6 +53,7 @@ type Cluster struct {
 	hides            *redact.Redactor // knows the values of the Secrets that were read
 
 	azure      *azureAccess               // nil where the bot signs in without Microsoft Entra
+	about      *azureAccess               // whom Azure itself is asked with about the cluster; nil where it isn't asked
 	registries map[string]RegistryConfig  // that may be asked whatever runs, by their host
 	signIns    map[string]*registrySignIn // to registries of Azure, by their host
 	reach      reach
@@ -83,7 +84,12 @@ func Open(_ context.Context, cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.azure = azure
+	c.azure, c.about = azure, azure
+	if cfg.Azure.Access != "" {
+		if _, c.about, err = azureConfig(cfg.aboutAlone(), nil); err != nil {
+			return nil, fmt.Errorf("opening cluster %s: %w", cfg.Name, err)
+		}
+	}
 	return c, nil
 }
 

@@ -149,16 +149,16 @@ func (p *Pulling) read(raw json.RawMessage, host string) error {
 
 // resource is the Resource Manager, and the cluster's ID there.
 func (c *Cluster) resource(ctx context.Context) (manager, string, error) {
-	if c.azure == nil {
+	if c.about == nil {
 		return manager{}, "", errNoAzure
 	}
-	m, err := c.azure.managerClient(&azureTrip{client: c.azure.client})
+	m, err := c.about.managerClient(&azureTrip{client: c.about.client})
 	if err != nil {
 		return manager{}, "", err
 	}
-	id := c.azure.cfg.Azure.ResourceID
+	id := c.about.cfg.Azure.ResourceID
 	if id == "" {
-		id, err = findByName(ctx, m, c.azure.cfg.Name)
+		id, err = findByName(ctx, m, c.about.cfg.Name)
 	}
 	return m, id, err
 }

@@ -75,6 +75,25 @@ func TestWhetherTheNodesMayPullIsAskedOfAzure(t *testing.T) {
 			require.NotContains(t, err.Error(), azure.RawBody)
 		})
 	}
+	// A cluster that is reached in another way is asked about with a way of its own, which doesn't sign in to the cluster.
+	w := newAzureWorld(t)
+	w.Change(func(ids []azure.Identity, all []azure.Cluster) {
+		ids[0].Roles = map[string][]string{azure.Reader: {w.cluster.ID()}}
+		all[0].Network = "azure"
+	})
+	cfg := w.with(ClientSecret)
+	cfg.Access, cfg.Kubeconfig, cfg.Server, cfg.CAFile = Kubeconfig, w.file(t, "home", "apiVersion: v1\nkind: Config\n"+
+		"clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\ncontexts: [{name: c, context: {cluster: c}}]\ncurrent-context: c\n"), "", ""
+	cfg.Azure.Access, cfg.Azure.ResourceID = ClientSecret, w.cluster.ID()
+	home, err := Open(t.Context(), cfg)
+	require.NoError(t, err)
+	p, err := home.Platform(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "azure", p.Network)
+	require.Empty(t, w.TokenRequests(azure.AKS), "no token for the cluster")
+	require.Empty(t, home.State().TokenUntil)
+	require.Equal(t, Kubeconfig, home.State().Access)
+
 	c, err := OpenREST("home", &rest.Config{Host: "https://127.0.0.1:1"})
 	require.NoError(t, err)
 	_, err = c.Platform(t.Context())

@@ -51,8 +51,8 @@ func (r RegistryConfig) Validate() error {
 		return nil
 	case !r.Access.azure():
 		return fmt.Errorf("registry %q: access %q doesn't sign in to a registry: write one of Azure's, or leave it out", r.Host, r.Access)
-	case r.Azure.ResourceID != "" || r.Azure.ResourceManager != "":
-		return fmt.Errorf("registry %q: azure.resourceID and azure.resourceManager are for clusters", r.Host)
+	case r.Azure.ResourceID != "" || r.Azure.ResourceManager != "" || r.Azure.Access != "":
+		return fmt.Errorf("registry %q: azure.access, azure.resourceID and azure.resourceManager are for clusters", r.Host)
 	}
 	if err := errors.Join(r.Azure.contradictions(Config{Access: r.Access})...); err != nil {
 		return fmt.Errorf("registry %q: %w", r.Host, err)

@@ -81,8 +81,8 @@ func (s *signing) end() {
 
 // endSignIns ends what signs in to the cluster and to registries.
 func (c *Cluster) endSignIns() {
-	if c.azure != nil {
-		c.azure.owner.end()
+	if c.about != nil { // it's c.azure where that is there
+		c.about.owner.end()
 	}
 	for _, s := range c.signIns {
 		s.tokens.owner.end()

@@ -100,13 +100,16 @@ type ClusterConfig struct {
 const aksKind = "aks"
 
 // AKS reports whether it is a cluster of Azure Kubernetes Service. An Azure access says so, too: no other cluster takes its tokens.
-func (c ClusterConfig) AKS() bool {
+func (c ClusterConfig) AKS() bool { return c.Kind == aksKind || c.asksAzure() }
+
+// asksAzure reports whether the bot has a way to ask Azure about the cluster: the one that it signs in to the cluster with, or another.
+func (c ClusterConfig) asksAzure() bool {
 	switch c.Access {
 	case kube.WorkloadIdentity, kube.ManagedIdentity, kube.ClientSecret, kube.ClientCertificate, kube.AzureCLI:
 		return true
 	case kube.InCluster, kube.Kubeconfig:
 	}
-	return c.Kind == aksKind
+	return c.Azure.Access != ""
 }
 
 // FollowConfig is how a rollout is watched.
@@ -165,15 +168,16 @@ type registryFile struct {
 }
 
 type azureFile struct {
-	TenantID        string `yaml:"tenantID"`
-	ClientID        string `yaml:"clientID"`
-	SecretFile      string `yaml:"secretFile"`
-	CertificateFile string `yaml:"certificateFile"`
-	AuthorityHost   string `yaml:"authorityHost"`
-	ResourceID      string `yaml:"resourceID"`
-	ResourceManager string `yaml:"resourceManager"`
-	CAFile          string `yaml:"caFile"`
-	MetadataHost    string `yaml:"metadataHost"`
+	Access          kube.Access `yaml:"access"`
+	TenantID        string      `yaml:"tenantID"`
+	ClientID        string      `yaml:"clientID"`
+	SecretFile      string      `yaml:"secretFile"`
+	CertificateFile string      `yaml:"certificateFile"`
+	AuthorityHost   string      `yaml:"authorityHost"`
+	ResourceID      string      `yaml:"resourceID"`
+	ResourceManager string      `yaml:"resourceManager"`
+	CAFile          string      `yaml:"caFile"`
+	MetadataHost    string      `yaml:"metadataHost"`
 }
 
 type followFile struct {

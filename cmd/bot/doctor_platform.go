@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,6 +18,9 @@ import (
 // to stop.
 func examineSupport(ctx context.Context, e *examination, c ClusterConfig, cluster *kube.Cluster, version string) {
 	now := time.Now()
+	if c.AKS() && !c.asksAzure() { // Azure itself would know
+		examineKubenet(ctx, e, cluster)
+	}
 	if s, known := rules.VersionOnAKS(version); known && c.AKS() && s.Due(now) {
 		e.add(attention, s.Do, "%s", s.Said(now))
 	}
@@ -53,10 +57,28 @@ func examineIssuers(ctx context.Context, e *examination, cluster *kube.Cluster) 
 // registryOfAzure is how the host of a registry of Azure ends.
 const registryOfAzure = ".azurecr.io"
 
-// examineAzure says what Azure knows of a cluster that the bot signs in to through it: the network plugin, and whether the nodes may pull
-// from the configuration's registries. It takes rights that the bot doesn't need otherwise, so what couldn't be checked is no failure.
+// examineKubenet says from the nodes whether the network plugin is kubenet.
+func examineKubenet(ctx context.Context, e *examination, cluster *kube.Cluster) {
+	var nodes corev1.NodeList
+	if err := cluster.List(ctx, "", "", &nodes); err != nil {
+		what, do := toldOf(err)
+		e.add(attention, do, "couldn't check the network plugin (%s)", what)
+		return
+	}
+	for i := range nodes.Items {
+		if rules.OnKubenet(&nodes.Items[i]) {
+			s := rules.Kubenet()
+			e.add(attention, s.Do, "%s", s.Said(time.Now()))
+			return
+		}
+	}
+}
+
+// examineAzure says what Azure knows of a cluster about which the configuration lets it be asked: the network plugin, and whether the nodes
+// may pull from the configuration's registries. It takes rights that the bot doesn't need otherwise, so what couldn't be checked is no
+// failure.
 func examineAzure(ctx context.Context, e *examination, cfg Config, c ClusterConfig, cluster *kube.Cluster) {
-	if c.Access == kube.InCluster || c.Access == kube.Kubeconfig {
+	if !c.asksAzure() {
 		return
 	}
 	p, err := cluster.Platform(ctx)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,6 +80,20 @@ func TestTheDoctorSaysWhatOfThePlatformEnds(t *testing.T) {
 	p.replace("config.yaml", "access: kubeconfig", "kind: aks, access: kubeconfig")
 	text, _ = p.says()
 	require.Contains(t, text, "WARN  "+version)
+	require.Contains(t, text, "couldn't check the network plugin")
+	node := func(name, labels string) string {
+		return `{"apiVersion":"v1","kind":"Node","metadata":{"name":"` + name + `","labels":{"kubernetes.azure.com/cluster":"MC"` + labels +
+			`}},"spec":{"podCIDR":"10.244.0.0/24"},"status":{"conditions":[{"type":"NetworkUnavailable","status":"False","reason":` +
+			`"RouteCreated"}]}}`
+	}
+	answers["/api/v1/nodes"] = `{"apiVersion":"v1","kind":"NodeList","items":[` +
+		node("a", `,"kubernetes.azure.com/podnetwork-type":"overlay"`) + `]}`
+	text, _ = p.says()
+	require.NotContains(t, text, "kubenet")
+	answers["/api/v1/nodes"] = `{"apiVersion":"v1","kind":"NodeList","items":[` + node("a", "") + "," + node("b", "") + `]}`
+	text, _ = p.says()
+	const kubenet = "WARN  the network plugin kubenet of AKS is supported until 30 March 2028 (github.com/Azure/AKS/issues/4859"
+	require.Equal(t, 1, strings.Count(text, kubenet), text)
 
 	delete(answers, "/apis/networking.k8s.io/v1/ingressclasses")
 	text, _ = newPractice(t, answering(t, answers), "production").says()
@@ -107,7 +122,8 @@ func TestTheDoctorReadsTheIngressClassesOfARealCluster(t *testing.T) {
 // TestTheDoctorAsksAzureWhetherTheNodesMayPull, and says what to do about it.
 func TestTheDoctorAsksAzureWhetherTheNodesMayPull(t *testing.T) {
 	t.Parallel()
-	home := kubeconfigServer(t, answering(t, map[string]string{"/version": `{"gitVersion":"v1.37.2"}`}))
+	apart := answering(t, map[string]string{"/version": `{"gitVersion":"v1.37.2"}`})
+	home := kubeconfigServer(t, apart)
 	cluster := azure.Cluster{
 		Subscription: azure.NewID(), Group: "rg-shop", Name: "aks-shop", Server: home.server, CA: home.ca,
 		Kubelet: azure.NewID(), Network: "kubenet",
@@ -142,6 +158,18 @@ func TestTheDoctorAsksAzureWhetherTheNodesMayPull(t *testing.T) {
 	})
 	text, _ = p.says()
 	require.Contains(t, text, "WARN  couldn't check whether the nodes may pull from acrshop.azurecr.io (I can read no registry")
+
+	// The same of a cluster that the bot reaches without Azure, by a way of its own.
+	cloud.Change(func(ids []azure.Identity, _ []azure.Cluster) {
+		ids[0].Roles = map[string][]string{azure.Reader: {cluster.ID(), registry.ID()}}
+	})
+	b, err = os.ReadFile(filepath.Join(p.dir, "config.yaml"))
+	require.NoError(t, err)
+	p.write("config.yaml", strings.Replace(string(b), "access: clientSecret, azure: {",
+		"access: kubeconfig, kubeconfig: "+apart+", azure: {access: clientSecret, ", 1))
+	text, _ = p.says()
+	require.Equal(t, 1, strings.Count(text, "WARN  the network plugin kubenet of AKS is supported until 30 March 2028"), text)
+	require.Contains(t, text, "WARN  the kubelet's identity has no role to pull from acrshop.azurecr.io")
 }
 
 // serverPlace is where a server is, and its certificate authority.

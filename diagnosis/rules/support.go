@@ -105,10 +105,10 @@ func Kubenet() Support {
 	}
 }
 
-// onKubenet reports whether a node of AKS has its pods' addresses from kubenet: Azure routes a range of addresses to it (the controller of
+// OnKubenet reports whether a node of AKS has its pods' addresses from kubenet: Azure routes a range of addresses to it (the controller of
 // routes says so), and it has no label of a network of pods, as the nodes of Azure CNI have. Where another network engine has overwritten
 // the condition it isn't known.
-func onKubenet(n *corev1.Node) bool {
+func OnKubenet(n *corev1.Node) bool {
 	_, onAKS := n.Labels["kubernetes.azure.com/cluster"]
 	_, network := n.Labels["kubernetes.azure.com/podnetwork-type"]
 	return onAKS && !network && n.Spec.PodCIDR != "" && slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
@@ -122,7 +122,7 @@ const routeCreated = "RouteCreated"
 // kubenetEnds says it of one node: the network plugin is the whole cluster's.
 func kubenetEnds(s *facts.Snapshot, near facts.Surroundings) []Hint {
 	for _, n := range s.Nodes() {
-		if !onKubenet(n) || !concerns(s, near, n) {
+		if !OnKubenet(n) || !concerns(s, near, n) {
 			continue
 		}
 		support, ref := Kubenet(), facts.RefOf(facts.KindNode, n)

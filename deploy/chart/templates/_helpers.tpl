@@ -94,6 +94,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $name := default (get . "host") (get . "name") -}}{{- $access := default "" (get . "access") -}}
 {{- if and (eq $access "workloadIdentity") (not $identity) }}{{ fail (printf "%s has access: workloadIdentity, and serviceAccount.workloadIdentityClientID is empty: write the client ID of the managed identity there" $name) }}{{ end -}}
 {{- if eq $access "azureCLI" }}{{ fail (printf "%s has access: azureCLI, which is for a developer's machine: write workloadIdentity" $name) }}{{ end -}}
+{{- $about := dig "azure" "access" "" . -}}
+{{- if and (eq $about "workloadIdentity") (not $identity) }}{{ fail (printf "%s has azure.access: workloadIdentity, and serviceAccount.workloadIdentityClientID is empty: write the client ID of the managed identity there" $name) }}{{ end -}}
+{{- if eq $about "azureCLI" }}{{ fail (printf "%s has azure.access: azureCLI, which is for a developer's machine: write workloadIdentity" $name) }}{{ end -}}
 {{- end -}}
 {{- if and .Values.slack.existingSecret .Values.slack.secretProviderClass }}{{ fail "slack has both existingSecret and secretProviderClass: keep one" }}{{ end -}}
 {{- end -}}
