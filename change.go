@@ -38,6 +38,8 @@ type Change struct {
 	Content json.RawMessage `json:"content,omitempty"`
 	// Propagation says what a delete does with what the object owns: "Background", "Foreground" or "Orphan".
 	Propagation string `json:"propagation,omitempty"`
+	// Program is what a change with the verb Exec runs in a container of the pod that is its object; nil in every other.
+	Program *Program `json:"program,omitempty"`
 }
 
 // Swap replaces one value: a JSON Patch test of From and a replace by To.
@@ -66,7 +68,7 @@ const ClusterWide = " (cluster-wide)"
 // Right is what the change needs to be allowed, as a runbook declares what it writes: "patch deployments.apps",
 // "patch certificates.cert-manager.io/status".
 func (c Change) Right() string {
-	if c.Subresource == Eviction { // it's asked for by creating one
+	if c.Subresource == Eviction || c.Verb == Exec { // it's asked for by creating one
 		return "create " + c.Resource + "/" + c.Subresource
 	}
 	right := string(c.Verb) + " " + c.Resource
@@ -78,6 +80,9 @@ func (c Change) Right() string {
 
 // Validate says what contradicts itself in a change; such a change is never sent. What it says is for the log: it quotes no value.
 func (c Change) Validate() error {
+	if (c.Verb == Exec) != (c.Program != nil) {
+		return fmt.Errorf("a change of %s would %s, and what to run doesn't fit that", c.Object, c.Verb)
+	}
 	if c.Object.Kind == "" || c.Object.Name == "" || c.Version == "" {
 		return fmt.Errorf("a change of %q names no kind, no name or no version", c.Object)
 	}
@@ -85,7 +90,7 @@ func (c Change) Validate() error {
 		return fmt.Errorf("a change of %s has the resource %q, which is in another group", c.Object, c.Resource)
 	}
 	evicts := c.Subresource == Eviction && c.Verb == Delete && c.Resource == "pods"
-	if c.Subresource != "" && !evicts && (c.Subresource != "status" || c.Verb != Patch) {
+	if c.Subresource != "" && !evicts && c.Verb != Exec && (c.Subresource != "status" || c.Verb != Patch) {
 		return fmt.Errorf("a change of %s would %s its %s", c.Object, c.Verb, c.Subresource)
 	}
 	if c.Content != nil && c.Verb != Create || c.Propagation != "" && c.Verb != Delete {
@@ -104,6 +109,8 @@ func (c Change) Validate() error {
 		return nil
 	case Delete:
 		return c.validDelete()
+	case Exec:
+		return c.validExec()
 	}
 	return fmt.Errorf("a change of %s has the verb %q", c.Object, c.Verb)
 }
@@ -148,6 +155,18 @@ func (c Change) validDelete() error {
 	return fmt.Errorf("a delete of %s does not say what becomes of what it owns", c.Object)
 }
 
+// validExec checks that a program is run in a pod, and that nothing about it is open.
+func (c Change) validExec() error {
+	p := c.Program
+	switch {
+	case c.Object.Kind != "Pod" || c.Object.Group != "" || c.Resource != "pods" || c.Subresource != string(Exec) || len(c.Swaps) > 0:
+		return fmt.Errorf("a change of %s would run a program, and not in a pod alone", c.Object)
+	case p.Name == "" || p.Container == "" || p.ImageID == "" || len(p.Command) == 0 || p.Timeout <= 0 || p.Timeout > MostExecTime:
+		return fmt.Errorf("a change of %s doesn't say what it runs in which container, and for how long", c.Object)
+	}
+	return nil
+}
+
 // canonical is the change with its values in canonical form.
 func (c Change) canonical() (Change, error) {
 	var err error
@@ -174,6 +193,10 @@ func (c Change) redacted() Change {
 		swaps[i] = Swap{Label: s.Label, Path: s.Path, From: hashed(s.From), To: hashed(s.To)}
 	}
 	c.Swaps, c.Content = swaps, hashed(c.Content)
+	if c.Program != nil {
+		program := c.Program.redacted()
+		c.Program = &program
+	}
 	return c
 }
 

@@ -21,7 +21,7 @@ func Verbs() map[string]Family {
 		"incidents": Read,
 		"rollback":  Changes, "restart": Changes, "scale": Changes, "deploy": Changes, "autoscale": Changes,
 		"pause": Changes, "resume": Changes, "pod.delete": Changes, "cert.renew": Changes, "namespace.create": Changes,
-		"freeze": Changes, "unfreeze": Changes, BreakGlassVerb: Changes, "silence": Changes,
+		"freeze": Changes, "unfreeze": Changes, BreakGlassVerb: Changes, "silence": Changes, ExecVerb: Changes,
 		"doctor": Operating,
 	}
 }

@@ -45,6 +45,8 @@ func became(c algesta.Change, s algesta.ExecutionState) algesta.Text {
 		deed = "created"
 	case algesta.Delete:
 		deed = "deleted"
+	case algesta.Exec:
+		return ranOrNot(c, s)
 	case algesta.Patch:
 	}
 	object := what(c)
@@ -57,6 +59,23 @@ func became(c algesta.Change, s algesta.ExecutionState) algesta.Text {
 	case algesta.Planned, algesta.NotDoneX:
 	}
 	return algesta.Say("{} was not {}.", object, deed)
+}
+
+// ranOrNot is a sentence about what became of a program.
+func ranOrNot(c algesta.Change, s algesta.ExecutionState) algesta.Text {
+	called := algesta.Name(c.Object.Name)
+	if c.Program == nil {
+		return algesta.Say("A program may or may not have run in {}.", called)
+	}
+	program := algesta.Name(c.Program.Name)
+	switch s {
+	case algesta.Confirmed:
+		return algesta.Say("{} ran in {}.", program, called)
+	case algesta.Doubtful, algesta.Intended:
+		return algesta.Say("{} may or may not have run in {}.", program, called)
+	case algesta.Planned, algesta.NotDoneX:
+	}
+	return algesta.Say("{} did not run in {}.", program, called)
 }
 
 // changeOf is the change that a record is about.

@@ -39,6 +39,7 @@ func bodyOf(change algesta.Change, operation string, s seen, to bound) (body, er
 			return body{}, fmt.Errorf("writing the patch: %w", err)
 		}
 		return body{b, hash}, nil
+	case algesta.Exec: // it has none: Apply runs it another way
 	case algesta.Delete:
 		return deletion(change, operation, s, to)
 	}

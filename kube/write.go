@@ -153,6 +153,8 @@ func (w *Writer) send(ctx context.Context, change algesta.Change, operation stri
 		req = w.c.writes.Post().SetHeader("Content-Type", "application/json")
 	case algesta.Patch:
 		req = w.c.writes.Patch(types.JSONPatchType)
+	case algesta.Exec: // it's no request of this kind, and never comes here
+		return metav1.ObjectMeta{}, errors.New("a program is not run by a write")
 	case algesta.Delete:
 		req = w.c.writes.Delete().SetHeader("Content-Type", "application/json")
 		if change.Subresource == algesta.Eviction {

@@ -159,7 +159,7 @@ func deed(change algesta.Change) string {
 		return "created"
 	case algesta.Delete:
 		return "deleted"
-	case algesta.Patch:
+	case algesta.Patch, algesta.Exec:
 	}
 	return "changed"
 }

@@ -16,9 +16,15 @@ func (p *Policy) Decide(f Facts) algesta.Decision {
 	if f.At.IsZero() { // before every freeze: a forgotten time must not thaw anything
 		return refuse("", algesta.Say("The time of this command isn't known, so it's refused."), algesta.Say("Ask for it again."))
 	}
+	if off, ok := p.execOff(f); ok {
+		return off
+	}
 	b, ok := p.bindingFor(f)
 	if !ok {
 		return p.unbound(f)
+	}
+	if no, ok := p.unlisted(f); ok {
+		return no
 	}
 	if z, ok := p.frozen(f); ok {
 		return frozen(z, f)

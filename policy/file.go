@@ -24,6 +24,7 @@ type file struct {
 	Limits     []limitFile     `yaml:"limits"`
 	Freezes    []freezeFile    `yaml:"freezes"`
 	BreakGlass *breakGlassFile `yaml:"breakGlass"`
+	Exec       *execFile       `yaml:"exec"`
 }
 
 type roleFile struct {
@@ -112,7 +113,7 @@ func plain(err error) error {
 			if m[2] != "" && m[2] != "file" {
 				where = map[string]string{
 					"role": "roles have", "binding": "bindings have", "approval": "approvals have", "limit": "limits have", "freeze": "freezes have",
-					"breakGlass": "breakGlass has",
+					"breakGlass": "breakGlass has", "exec": "exec has", "command": "commands of exec have",
 				}[m[2]]
 			}
 			e = strings.Replace(e, m[0], fmt.Sprintf("%s no key %q: correct or remove it", where, m[1]), 1)

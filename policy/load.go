@@ -62,7 +62,7 @@ func (l *loader) load(f file) *Policy {
 		l.at(nil, "roles and bindings are both needed: without them everything is refused")
 	}
 	l.readRoles(f.Roles)
-	p := &Policy{glass: l.breakGlass(f.BreakGlass)}
+	p := &Policy{glass: l.breakGlass(f.BreakGlass), commands: l.listed(f.Exec)}
 	names := map[string]bool{}
 	for i, in := range f.Bindings {
 		b := l.binding([]any{"bindings", i}, in, names)
@@ -216,6 +216,9 @@ func (l *loader) binding(path []any, in bindingFile, names map[string]bool) bind
 	}
 	quiet := loader{root: l.root} // the role's own problems were reported where it is defined
 	out.allow, out.verbs = role.Allow, quiet.verbs(path, role.Allow)
+	if !slices.Contains(role.Allow, algesta.ExecVerb) {
+		delete(out.verbs, algesta.ExecVerb) // "change" doesn't give it
+	}
 	families := algesta.Verbs()
 	changes := false
 	for v := range out.verbs {

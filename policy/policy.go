@@ -20,6 +20,7 @@ type Policy struct {
 	freezes   []freeze
 	glass     *BreakGlass // nil: nobody breaks a glass
 	broken    []algesta.BreakGlass
+	commands  []algesta.ListedCommand // that may be run in pods; none: exec is off
 }
 
 // Facts are all that a decision rests on.

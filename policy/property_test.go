@@ -52,7 +52,7 @@ func permitted(f policy.Facts) bool {
 	a, n := f.Command.Actor, f.Command.Target.Namespace
 	family := algesta.Verbs()[f.Verb]
 	if a.Standing != algesta.Member || family == "" || family == algesta.Operating || // no rule of the example names the doctor
-		f.Verb == algesta.BreakGlassVerb { // and it has no breakGlass
+		f.Verb == algesta.BreakGlassVerb || f.Verb == algesta.ExecVerb { // and it has no breakGlass, and lists no commands
 		return false
 	}
 	operates := family == algesta.Read || slices.Contains([]string{"rollback", "restart", "scale", "deploy"}, f.Verb)

@@ -12,6 +12,8 @@ func doing(verb string) string {
 	switch verb {
 	case "rollback":
 		return "roll back"
+	case algesta.ExecVerb:
+		return "run programs in pods"
 	case "restart", "scale", "deploy", "pause", "resume", "diagnose", "freeze", "unfreeze", "silence":
 		return verb
 	case "status", "history", "pods", "logs", "events", "incidents":

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// TestNoCommandRunsAProgramInAPod: no rights for it come with any command, and no policy can give a verb for it.
+// TestNoCommandRunsAProgramInAPod: no rights for it come with any command.
 func TestNoCommandRunsAProgramInAPod(t *testing.T) {
 	t.Parallel()
 	for _, b := range runbooks.All() {
@@ -30,5 +30,5 @@ func TestNoCommandRunsAProgramInAPod(t *testing.T) {
 			require.NotContains(t, []string{"exec", "attach", "portforward", "ephemeralcontainers"}, sub)
 		}
 	}
-	require.NotContains(t, algesta.Verbs(), "exec")
+	require.Equal(t, algesta.Changes, algesta.Verbs()[algesta.ExecVerb], "a policy may be written ahead")
 }
