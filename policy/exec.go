@@ -112,7 +112,7 @@ var (
 			`gjs|qjs|osascript|swipl|erl|iex|elixir|` +
 			`dotnet-script)[-.0-9]*$`,
 	)
-	// loader are the programs by which the kernel starts others: /lib64/ld-linux-x86-64.so.2 /bin/sh.
+	// loaders are the programs by which the kernel starts others: /lib64/ld-linux-x86-64.so.2 /bin/sh.
 	loaders = regexp.MustCompile(`^ld([-.]|$)`)
 )
 
@@ -133,7 +133,7 @@ func harmful(command []string) (at int, why string) {
 	}
 	base := strings.ToLower(path.Base(program))
 	switch {
-	case slices.Contains(shells, base):
+	case isShell(base):
 		return 0, fmt.Sprintf("%s is a shell: a list of commands never holds one", base)
 	case base == "env" || base == "printenv":
 		return 0, fmt.Sprintf("%s starts other programs, or prints every secret of the environment: use the bot's own command env", base)
@@ -147,12 +147,17 @@ func harmful(command []string) (at int, why string) {
 		}
 	}
 	for i, word := range command[1:] {
-		if inside := strings.ToLower(path.Base(word)); slices.Contains(shells, inside) &&
+		if inside := strings.ToLower(path.Base(word)); isShell(inside) &&
 			(strings.HasPrefix(word, "/") || slices.Contains([]string{"sh", "bash", "ash", "dash", "zsh", "ksh"}, inside)) {
 			return i + 1, fmt.Sprintf("%q is a shell: a list of commands never holds one, also not as an argument", word)
 		}
 	}
 	return 0, ""
+}
+
+// isShell reports whether a program is called as a shell is, whatever its version: "bash", "zsh-5.9".
+func isShell(base string) bool {
+	return slices.Contains(shells, base) || slices.Contains(shells, strings.TrimRight(base, "-.0123456789"))
 }
 
 // unreadable says why people couldn't read a word as it is, "" where they can.

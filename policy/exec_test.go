@@ -84,7 +84,7 @@ func TestNoListHoldsAShell(t *testing.T) {
 		{"/usr/bin/bash", "/app/script"},
 		{"/bin/ash"},
 		{"/bin/dash"},
-		{"/usr/local/bin/zsh"},
+		{"/usr/local/bin/zsh-5.9"}, {"/bin/bash5"},
 		{"/bin/busybox", "sh"},
 		{"/bin/busybox"},
 		{"/bin/toybox", "ls"},
