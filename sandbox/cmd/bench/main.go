@@ -65,7 +65,7 @@ func (r *results) part(ctx context.Context, name string, only []string, f func(c
 func main() {
 	out := flag.String("out", ".cache/bench.json", "where the JSON goes")
 	only := flag.String("only", "", "parts to measure, separated by commas; default all: ready,latency,reads,forms,ack,incidents,resources,"+
-		"diagnose,crowd,azure")
+		"diagnose,crowd,azure,install; firstrun alone is measured only where it's named: it builds much anew")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *out, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }))
@@ -93,6 +93,7 @@ func run(ctx context.Context, out string, only []string) error {
 	r.part(ctx, "diagnose", only, func(ctx context.Context) error { return w.diagnose(ctx, r) })
 	r.part(ctx, "crowd", only, func(ctx context.Context) error { return w.crowdOf(ctx, r) })
 	r.part(ctx, "azure", only, func(ctx context.Context) error { return w.signIn(ctx, r) })
+	r.part(ctx, "install", only, func(ctx context.Context) error { return w.install(ctx, r) })
 	if err := r.save(out); err != nil {
 		return err
 	}
