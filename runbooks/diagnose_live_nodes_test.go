@@ -90,7 +90,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	}
 	cordoned := func(n *corev1.Node) { n.Spec.Unschedulable = true }
 	outdated := func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.28.9" }
-	routed := func(n *corev1.Node) { n.Spec.PodCIDR = "10.244.7.0/24" }
+	routed := func(n *corev1.Node) { delete(n.Labels, "kubernetes.azure.com/podnetwork-type") }
 	for pool, change := range map[string]func(*corev1.Node){
 		"cordoned": cordoned, "full": onePod, "tainted": tainted,
 		"lost": nil, "memory": nil, "disk": nil, "pids": nil, "network": nil, "port": nil, "apart": nil, "hung": nil, "planned": nil,

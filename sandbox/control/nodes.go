@@ -136,14 +136,15 @@ func (p pool) node(i int) *corev1.Node {
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
 			"agentpool": p.name, "kubernetes.azure.com/agentpool": p.name, "kubernetes.azure.com/mode": p.mode,
 			"kubernetes.azure.com/role": "agent", "kubernetes.azure.com/os-sku": "Ubuntu",
-			"kubernetes.azure.com/cluster":     "MC_rg-algesta-production_aks-algesta-production_eastus",
-			"kubernetes.io/arch":               "amd64",
-			"kubernetes.io/os":                 "linux",
-			"kubernetes.io/hostname":           name,
-			"kubernetes.io/role":               "agent",
-			"node.kubernetes.io/instance-type": "Standard_B2s",
-			"topology.kubernetes.io/region":    "eastus",
-			"topology.kubernetes.io/zone":      "0",
+			"kubernetes.azure.com/podnetwork-type": "overlay", // without it, and with a route as KWOK's nodes have one, they'd be kubenet's
+			"kubernetes.azure.com/cluster":         "MC_rg-algesta-production_aks-algesta-production_eastus",
+			"kubernetes.io/arch":                   "amd64",
+			"kubernetes.io/os":                     "linux",
+			"kubernetes.io/hostname":               name,
+			"kubernetes.io/role":                   "agent",
+			"node.kubernetes.io/instance-type":     "Standard_B2s",
+			"topology.kubernetes.io/region":        "eastus",
+			"topology.kubernetes.io/zone":          "0",
 		}},
 		Spec: corev1.NodeSpec{ProviderID: "azure:///subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/" +
 			"mc_rg-algesta-production_aks-algesta-production_eastus/providers/Microsoft.Compute/virtualMachineScaleSets/" +
