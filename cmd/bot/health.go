@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -199,13 +201,37 @@ func (s *storeCheck) last() error {
 	return s.err
 }
 
+// plainHeaders are what curl, kubectl port-forward and a browser send; those of a browser that begin with Sec- as well.
+var plainHeaders = []string{
+	"Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection", "Content-Length", "Cookie", "Dnt", "If-None-Match",
+	"Pragma", "Priority", "Upgrade-Insecure-Requests", "User-Agent",
+}
+
 // local reports whether somebody in the bot's own machine or pod asks, as through kubectl port-forward or exec. The address is the
-// connection's own, never a header's, and 127.0.0.6 does not count: a service mesh brings strangers from there.
+// connection's own, never a header's, and 127.0.0.6 does not count: a service mesh brings strangers from there. Other proxies in the pod
+// come from 127.0.0.1, so what was asked of another host than this one, or has a header that a person's own client doesn't send
+// (X-Forwarded-For, Via, X-Envoy-…, L5d-…, a trace's), came through one of them.
 func local(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	if err != nil || !ownAddress(from.Addr()) {
 		return false
 	}
-	a := from.Addr().Unmap()
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if at, err := netip.ParseAddr(strings.Trim(host, "[]")); host != "localhost" && (err != nil || !ownAddress(at)) {
+		return false
+	}
+	for name := range r.Header {
+		if !slices.Contains(plainHeaders, name) && !strings.HasPrefix(name, "Sec-") {
+			return false
+		}
+	}
+	return true
+}
+
+func ownAddress(a netip.Addr) bool {
+	a = a.Unmap()
 	return a == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback()
 }

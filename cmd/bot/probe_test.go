@@ -55,10 +55,32 @@ func TestReadyzTellsStrangersNoNames(t *testing.T) {
 		"127.0.0.1:4711": true, "[::1]:4711": true, "[::ffff:127.0.0.1]:4711": true,
 		"127.0.0.6:4711": false, "10.0.0.7:4711": false, "[fe80::1%eth0]:4711": false, "": false,
 	} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:8080/readyz", http.NoBody)
 		r.RemoteAddr = from
-		r.Header.Set("X-Forwarded-For", "127.0.0.1")
 		require.Equal(t, want, local(r), from)
+	}
+	for name, came := range map[string]func(*http.Request){
+		"X-Forwarded-For": nil, "Forwarded": nil, "Via": nil, "X-Real-Ip": nil, "X-Envoy-External-Address": nil, "L5d-Client-Id": nil,
+		"X-Request-Id": nil, "Traceparent": nil, "X-Amzn-Trace-Id": nil, "X-Remote-User": nil,
+		"a name of the cluster":  func(r *http.Request) { r.Host = "algesta.algesta.svc:8080" },
+		"the address of the pod": func(r *http.Request) { r.Host = "10.0.0.7:8080" },
+		"no host":                func(r *http.Request) { r.Host = "" },
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:8080/readyz", http.NoBody)
+		r.RemoteAddr = "127.0.0.1:4711"
+		r.Header.Set("User-Agent", "curl/8.5.0")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		require.True(t, local(r))
+		if came == nil {
+			came = func(r *http.Request) { r.Header.Set(name, "10.0.0.9") }
+		}
+		came(r)
+		require.False(t, local(r), "through a proxy in the pod: %s", name)
+	}
+	for _, host := range []string{"localhost", "localhost:8080", "[::1]:8080", "[::1]", "127.0.0.1"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
+		r.RemoteAddr, r.Host = "[::1]:4711", host
+		require.True(t, local(r), host)
 	}
 	h := health{
 		writable: func(context.Context) error { return nil }, sockets: func() (int, int) { return 2, 0 },
@@ -76,7 +98,7 @@ func TestReadyzTellsStrangersNoNames(t *testing.T) {
 			`person"],"ok":false},"clusters":{"aks-production":{"access":"inCluster","answers":false,"synced":` +
 			`false}},"messages":{"lost":3,"ok":false},"ok":true,"otherSockets":0,"sockets":2}`,
 	} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:8080/readyz", http.NoBody)
 		r.RemoteAddr = from
 		w := httptest.NewRecorder()
 		h.ready(w, r, check)
