@@ -2,9 +2,12 @@ package commands
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -57,8 +60,9 @@ func (d *Dispatcher) refusedEntry(in algesta.Invocation, id string, err error) a
 	return entry(id, kind, in.Person.String(), data)
 }
 
-// readEntry is the audit line of an answer that showed someone something: in the channel, or to them alone.
-func readEntry(c algesta.Command, private bool) algesta.Entry {
+// readEntry is the audit line of an answer that showed someone something: in the channel, or to them alone. places are what was read by a
+// command that names no place.
+func readEntry(c algesta.Command, private bool, places ...runbooks.Place) algesta.Entry {
 	kind := "read"
 	if private {
 		kind = "read privately"
@@ -69,6 +73,15 @@ func readEntry(c algesta.Command, private bool) algesta.Entry {
 	}
 	if c.Target.Cluster != "" {
 		data["target"] = placed(c.Target)
+	}
+	var read []string
+	for _, p := range places {
+		if at := p.Target.Cluster + "/" + p.Target.Namespace; !slices.Contains(read, at) { // two environments may share one
+			read = append(read, at)
+		}
+	}
+	if len(read) > 0 {
+		data["places"] = strings.Join(read, ", ")
 	}
 	nameObject(data, c.Target)
 	return entry(c.ID, kind, c.Identity(), data)

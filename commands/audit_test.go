@@ -92,6 +92,12 @@ func TestEveryAnswerToOnePersonIsAudited(t *testing.T) {
 				"runbook": "scale", "target": target,
 			}},
 		},
+		"a look at the incidents of every environment": {
+			asked(luis, "incidents"),
+			algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{
+				"runbook": "incidents", "places": "aks/production",
+			}},
+		},
 		"what somebody may do": {
 			asked(luis, "whoami"),
 			algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{"runbook": "whoami"}},
@@ -175,4 +181,31 @@ func TestAnAuditTellsNothingOfOtherPlacesAndOfChannelsThatNobodyKnows(t *testing
 	w.people.set(func(d *fakeDirectory) { d.placeDown = true; d.knownPlaces = nil })
 	w.types(carla, "audit api-gateway production")
 	require.NotContains(t, strings.Join(w.answered(), "\n"), "the one that was meant", "Slack doesn't say that it's public")
+}
+
+// TestTheAuditOfALookAtEverythingNamesWhatWasRead: in a channel, where it's followed, and where its author alone reads it.
+func TestTheAuditOfALookAtEverythingNamesWhatWasRead(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"sitrep":            "read aks/production, aks/staging",
+		"sitrep production": "read ",
+		"incidents":         "read privately aks/production, aks/staging",
+		"namespaces":        "read aks/production, aks/staging",
+		"pods -A":           "read aks/production, aks/staging",
+		"pods -A -w":        "read aks/production, aks/staging",
+	} {
+		t.Run(typed, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.setRules(strings.Replace(rules, "namespaces: [production]", "namespaces: [production, staging]", 1))
+			w.types(luis, typed)
+			var read []string
+			lines, err := w.store.AuditBefore(t.Context(), 0, time.Time{}, 100)
+			require.NoError(t, err)
+			for _, l := range lines {
+				read = append(read, l.Kind+" "+l.Data.String("places"))
+			}
+			require.Equal(t, []string{want}, read)
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -239,7 +240,7 @@ func describe(e algesta.Entry, r *algesta.Request, t algesta.Target) string {
 	if r != nil {
 		return r.Plan.Title.String()
 	}
-	place := t.Namespace
+	place := cmp.Or(t.Namespace, e.Data.String("places"))
 	switch object := e.Data.String("object"); {
 	case object != "" && t.Namespace == "":
 		place = object

@@ -92,6 +92,6 @@ func (d *Dispatcher) diagnosis(ctx context.Context, r algesta.Request) (algesta.
 	if !d.allows(c, book.Verb) {
 		return c, algesta.Report{}, fmt.Errorf("%s may not %s there", requester.ID, book.Verb)
 	}
-	report, err := d.look(ctx, book, c)
+	report, err := d.look(ctx, book, c, nil)
 	return c, report, err
 }

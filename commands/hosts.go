@@ -105,8 +105,12 @@ func (d *Dispatcher) decideAnywhere(ctx context.Context, book runbooks.Runbook, 
 	return d.Policy().Decide(facts)
 }
 
-// placesOf are the environments that the answer to a command that names none may be about, with their clusters.
+// placesOf are the environments that the answer to a command that names none may be about, with their clusters; none where it names one,
+// and for doctor, which is about the bot.
 func (d *Dispatcher) placesOf(ctx context.Context, book runbooks.Runbook, c algesta.Command) []runbooks.Place {
+	if !anywhere(book, c) || book.Name == doctor {
+		return nil
+	}
 	var out []runbooks.Place
 	for _, t := range d.placesFor(ctx, c, book.Verb, wholeEnvironment) {
 		place := runbooks.Place{Target: t, Lost: d.Catalog.LostIn(t.Environment)}

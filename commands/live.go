@@ -34,7 +34,9 @@ const (
 )
 
 // beginLive answers a command whose answer is to be followed: as any answer, and with the promise to bring it up to date.
-func (d *Dispatcher) beginLive(ctx context.Context, from origin, c algesta.Command, shown algesta.Report) error {
+func (d *Dispatcher) beginLive(
+	ctx context.Context, from origin, c algesta.Command, shown algesta.Report, places []runbooks.Place,
+) error {
 	now := time.Now()
 	l := algesta.LiveAnswer{Command: c, From: now, Until: now.Add(liveFor), Shown: shown, ShownAt: now}
 	return d.storeLate(ctx, func(tx Tx) error {
@@ -55,7 +57,7 @@ func (d *Dispatcher) beginLive(ctx context.Context, from origin, c algesta.Comma
 		if err := postLive(tx, l); err != nil {
 			return err
 		}
-		line := readEntry(c, false)
+		line := readEntry(c, false, places...)
 		line.Data["note"] = "followed until " + l.Until.UTC().Format("15:04 UTC") + " at most"
 		if err := tx.Append(line); err != nil {
 			return err
@@ -172,7 +174,7 @@ func (d *Dispatcher) liveLook(ctx context.Context, l algesta.LiveAnswer, now tim
 	}
 	settled, err := d.settled(ctx, book, l.Command)
 	if err == nil {
-		l.Shown, err = d.look(ctx, book, l.Command)
+		l.Shown, err = d.look(ctx, book, l.Command, d.placesOf(ctx, book, l.Command))
 	}
 	switch {
 	case is(err, algesta.ErrUnreachable, algesta.ErrForbidden):

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -22,6 +23,7 @@ type liveEnd struct {
 	reply bool          // whoever asked is told in a new message, because an edit notifies nobody
 	again bool          // it's offered to follow it again
 	by    algesta.Actor // who stopped it
+	read  []runbooks.Place
 }
 
 // timeOver is the end of a follow whose time is up. Where the bot was away meanwhile, or couldn't read, it's told how old the answer is.
@@ -36,6 +38,9 @@ func timeOver(l algesta.LiveAnswer) liveEnd {
 // mayStay takes what is shown out of a followed answer that ends, where whoever asked may not read it any more, another company reads
 // along, or nobody can tell: nothing looks at it again.
 func (d *Dispatcher) mayStay(ctx context.Context, l algesta.LiveAnswer, end liveEnd) liveEnd {
+	if book, known := d.find(l.Command.Runbook); known {
+		end.read = d.placesOf(ctx, book, l.Command)
+	}
 	if end.empty || end.kept {
 		return end
 	}
@@ -83,7 +88,7 @@ func endLiveIn(tx Tx, l algesta.LiveAnswer, end liveEnd) error {
 	if saved, err := tx.SaveLive(l); err != nil || !saved {
 		return err
 	}
-	line := readEntry(l.Command, false)
+	line := readEntry(l.Command, false, end.read...)
 	line.Kind, line.Actor, line.Data["note"] = "follow ended", "", end.said.String()
 	if end.by.ID.User != "" {
 		line.Actor = end.by.ID.String()

@@ -29,16 +29,17 @@ func (d *Dispatcher) read(
 		alone  bool
 		err    error
 	)
+	places := d.placesOf(ctx, book, c)
 	if book.Own {
 		report, alone, err = d.answerOwn(ctx, book, c)
 	} else {
-		report, err = d.look(ctx, book, c)
+		report, err = d.look(ctx, book, c, places)
 	}
 	if err != nil {
 		return err
 	}
 	if alone { // others read the channel, too
-		return d.reply(ctx, from, c.ID, report, readEntry(c, true))
+		return d.reply(ctx, from, c.ID, report, readEntry(c, true, places...))
 	}
 	if book.Name == "status" {
 		report.Body = append(report.Body, d.frozenHere(c.Target)...)
@@ -75,12 +76,12 @@ func (d *Dispatcher) read(
 				"This is how it is now. I can't follow it here, because only you see it: ask in a channel that I'm in, or in our direct messages.",
 			)})
 		}
-		return d.reply(ctx, from, c.ID, report, readEntry(c, true))
+		return d.reply(ctx, from, c.ID, report, readEntry(c, true, places...))
 	}
 	if follows {
 		settled, err := d.settled(ctx, book, c)
 		if err != nil || len(settled) == 0 {
-			return d.beginLive(ctx, from, c, report)
+			return d.beginLive(ctx, from, c, report, places)
 		}
 		report.Body = append(report.Body, algesta.Block{Text: algesta.Say("{} There's nothing to follow.", settled)})
 	}
@@ -89,7 +90,7 @@ func (d *Dispatcher) read(
 		if err := postAnswer(tx, c, card, detail, report.Buttons); err != nil {
 			return err
 		}
-		if err := tx.Append(readEntry(c, false)); err != nil {
+		if err := tx.Append(readEntry(c, false, places...)); err != nil {
 			return err
 		}
 		return from.closed(tx)
@@ -112,8 +113,11 @@ func (d *Dispatcher) ofMyself(ctx context.Context, book runbooks.Runbook, c alge
 // doctor is the command that checks the bot itself.
 const doctor = "doctor"
 
-// look runs a command that only looks. That it may run was decided before; what the answer says about other namespaces is decided here.
-func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.Command) (algesta.Report, error) {
+// look runs a command that only looks, about places where it names none. That it may run was decided before; what the answer says about
+// other namespaces is decided here.
+func (d *Dispatcher) look(
+	ctx context.Context, book runbooks.Runbook, c algesta.Command, places []runbooks.Place,
+) (algesta.Report, error) {
 	var cluster runbooks.Cluster
 	var err error
 	if !anywhere(book, c) {
@@ -125,9 +129,7 @@ func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.
 	if err != nil {
 		return algesta.Report{}, err
 	}
-	if anywhere(book, c) {
-		asked.Places = d.placesOf(ctx, book, c)
-	}
+	asked.Places = places
 	if !anywhere(book, c) { // the others are in Places
 		asked.Allowed = d.mayRead(ctx, c, book.Verb)
 	}
