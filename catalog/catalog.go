@@ -100,6 +100,9 @@ func New(envs []Environment, list []Service) (*Catalog, error) {
 			return nil, err
 		}
 		for _, w := range append([]string{e.Name}, e.Aliases...) {
+			if w != "" && !words.Exact(w) {
+				return nil, fmt.Errorf("environment %d: the name %q has a blank at an end, or a control character", i+1, w)
+			}
 			if other, taken := c.words[folded(w)]; taken || w == "" {
 				return nil, fmt.Errorf("environment %s: the name %q is taken by %s", e.Name, w, envs[other].Name)
 			}
@@ -173,6 +176,9 @@ func (c *Catalog) addServices(list []Service) error {
 		for _, a := range s.Aliases {
 			word := strings.ToLower(a)
 			_, isEnvironment := c.words[word]
+			if a != "" && !words.Exact(a) {
+				return fmt.Errorf("service %s: the alias %q has a blank at an end, or a control character", s.Name, a)
+			}
 			if other, taken := c.aliases[word]; taken || isEnvironment || c.named[word] || word == "" {
 				return fmt.Errorf("service %s: the alias %q is taken already%s", s.Name, a, of(other))
 			}
@@ -328,6 +334,29 @@ func (c *Catalog) ownerOf(e environment, deployment string) (owner environment, 
 		}
 	}
 	return owner, ok
+}
+
+// EnvironmentOf is the environment that an object of a namespace is of, by its name: where several share the namespace, the one whose
+// template says most about it. It's "" where no template fits. With exactly set a template that is {service} alone says nothing: it fits
+// every name, and is meant for workloads.
+func (c *Catalog) EnvironmentOf(cluster, namespace, name string, exactly bool) string {
+	var here []environment
+	for _, e := range c.envs {
+		if e.Cluster == cluster && e.Namespace == namespace {
+			here = append(here, e)
+		}
+	}
+	switch len(here) {
+	case 0:
+		return ""
+	case 1:
+		return here[0].Name
+	}
+	owner, ok := c.ownerOf(here[0], name)
+	if !ok || exactly && owner.before+owner.after == "" {
+		return ""
+	}
+	return owner.Name
 }
 
 // appLabel is the service's name by the labels that people use for it.

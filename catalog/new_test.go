@@ -42,6 +42,15 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 		"one thing twice": {with(func(e []catalog.Environment) {
 			e[1].Cluster, e[1].Namespace, e[1].Deployment = e[0].Cluster, e[0].Namespace, e[0].Deployment
 		}), nil, "environment pruebas is the same as production: make its name an alias"},
+		"a name with a blank at its end": {
+			with(func(e []catalog.Environment) { e[1].Name = "staging " }), nil,
+			`environment 2: the name "staging " has a blank at an end, or a control character`,
+		},
+		"an alias that nobody sees all of": {
+			environments(),
+			[]catalog.Service{{Name: "api", Aliases: []string{"a\x00"}}},
+			`service api: the alias "a\x00" has a blank at an end, or a control character`,
+		},
 		"a service twice": {environments(), []catalog.Service{{Name: "api"}, {Name: "api"}}, "service api is there twice"},
 		"an alias twice": {
 			environments(),
@@ -64,5 +73,30 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 			_, err := catalog.New(tc.envs, tc.services)
 			require.EqualError(t, err, tc.want)
 		})
+	}
+}
+
+// TestAnObjectIsOfTheEnvironmentWhoseTemplateSaysMost, whatever its kind is; what is no workload only where a template says anything.
+func TestAnObjectIsOfTheEnvironmentWhoseTemplateSaysMost(t *testing.T) {
+	t.Parallel()
+	c, err := catalog.New([]catalog.Environment{
+		{Name: "shop", Cluster: live, Namespace: "shared", Deployment: "{service}"},
+		{Name: "finance", Cluster: live, Namespace: "shared", Deployment: "{service}-finance"},
+		{Name: "blue", Cluster: live, Namespace: "colours", Deployment: "{service}-blue"},
+		{Name: "green", Cluster: live, Namespace: "colours", Deployment: "{service}-green"},
+		{Name: "alone", Cluster: live, Namespace: "alone", Deployment: "{service}-alone"},
+	}, nil)
+	require.NoError(t, err)
+	for _, one := range []struct {
+		namespace, name string
+		exactly         bool
+		want            string
+	}{
+		{"shared", "ledger-finance", false, "finance"}, {"shared", "ledger-finance", true, "finance"},
+		{"shared", "mongodb", false, "shop"}, {"shared", "mongodb", true, ""},
+		{"colours", "mongodb", false, ""}, {"colours", "api-blue", true, "blue"},
+		{"alone", "mongodb", true, "alone"}, {"elsewhere", "api-blue", false, ""},
+	} {
+		require.Equal(t, one.want, c.EnvironmentOf(live, one.namespace, one.name, one.exactly), "%+v", one)
 	}
 }

@@ -46,7 +46,7 @@ func TestTheChartActsAsThoseAloneWhoAreNamed(t *testing.T) {
 	require.True(t, is)
 	require.Equal(t, want, slices.DeleteFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return !impersonates(r) }), "as `bot rbac` has it")
 	for _, wrong := range []string{"user: luis@example.com", "[team]"} {
-		for _, with := range []string{`system:masters`, ``} {
+		for _, with := range []string{`system:masters`, ``, ` system:masters`, `system:masters `, `\u00a0system:masters`, `te\tam`, `*`} {
 			replaced := "user: " + `"` + with + `"`
 			if wrong == "[team]" {
 				replaced = `["` + with + `"]`

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // Impersonated is who somebody is to a cluster's own RBAC.
@@ -18,13 +19,16 @@ type Impersonated struct {
 }
 
 // Validate refuses what nobody may be taken for: the cluster's own users and groups, among them system:masters, which no RBAC holds back.
+// A name with blanks at its ends would arrive without them, because HTTP trims the values of headers, and so as another one than was
+// checked here and granted in the cluster.
 func (i Impersonated) Validate() error {
 	if i.User == "" {
 		return errors.New("impersonate needs a user")
 	}
 	for _, name := range append([]string{i.User}, i.Groups...) {
-		if name == "" || strings.HasPrefix(name, "system:") || strings.ContainsAny(name, "\r\n*") {
-			return fmt.Errorf("impersonate names %q: write a user or a group of people, and none of the cluster's own", name)
+		if !words.Exact(name) || strings.HasPrefix(name, "system:") || strings.Contains(name, "*") {
+			return fmt.Errorf("impersonate names %q: write a user or a group of people, and none of the cluster's own, without blanks at "+
+				"the ends and control characters", name)
 		}
 	}
 	return nil

@@ -98,6 +98,10 @@ func TestNobodyOfTheClustersOwnIsImpersonated(t *testing.T) {
 		{User: "dana", Groups: []string{""}},
 		{User: "*"},
 		{User: "dana\nx"},
+		{User: " system:admin"},
+		{User: "dana", Groups: []string{"system:masters\t"}},
+		{User: "dana", Groups: []string{"\u00a0system:masters"}},
+		{User: "da\x00na"},
 	} {
 		require.Error(t, i.Validate(), "%v", i)
 		_, err := kube.Open(t.Context(), kube.Config{

@@ -168,11 +168,15 @@ func (l *loader) place(path []any, clusters, namespaces []string) place {
 	for i, n := range namespaces {
 		if n != everywhere && strings.Contains(n, everywhere) {
 			l.at(append(path, "namespaces", i), "%q is a pattern: name each namespace, or write \"*\" for all", n)
+		} else if !words.Exact(n) { // a rule for it would hold nowhere
+			l.at(append(path, "namespaces", i), "%q can't be a namespace: write its name as the cluster has it", n)
 		}
 	}
 	for i, c := range clusters {
 		if strings.Contains(c, everywhere) {
 			l.at(append(path, "clusters", i), "%q is a pattern: name each cluster, or leave clusters out for all", c)
+		} else if !words.Exact(c) {
+			l.at(append(path, "clusters", i), "%q can't be a cluster: write its name as the configuration has it", c)
 		}
 	}
 	return place{clusters: clusters, namespaces: namespaces}

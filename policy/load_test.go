@@ -115,6 +115,17 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 		},
 		"no place":                {"    namespaces: [\"*\"]\n", "", `line 7: namespaces is missing: name them, or write ["*"] for all`},
 		"a pattern of namespaces": {`["*"]`, `["prod*"]`, `line 10: "prod*" is a pattern: name each namespace, or write "*" for all`},
+		"a namespace with a blank at its end": {
+			`["*"]`, `["production "]`, `line 10: "production " can't be a namespace: write its name as the cluster has it`,
+		},
+		"a cluster with a blank at its beginning": {
+			`namespaces: ["*"]`, "namespaces: [a]\n    clusters: [\" aks\"]",
+			`line 11: " aks" can't be a cluster: write its name as the configuration has it`,
+		},
+		"a cluster with a character that nobody sees": {
+			`namespaces: ["*"]`, "namespaces: [a]\n    clusters: [\"aks\\u0007\"]",
+			`line 11: "aks\a" can't be a cluster: write its name as the configuration has it`,
+		},
 		"a pattern of clusters": {
 			`namespaces: ["*"]`, "namespaces: [a]\n    clusters: [\"*\"]",
 			`line 11: "*" is a pattern: name each cluster, or leave clusters out for all`,

@@ -120,3 +120,9 @@ func Unaccented(s string) string {
 		return r
 	}, norm.NFD.String(s))
 }
+
+// Exact reports whether a name is as it is compared everywhere: it isn't empty, has no blanks at its ends, which some ways trim and others
+// don't, and no control characters, which nobody sees.
+func Exact(name string) bool {
+	return name != "" && strings.TrimSpace(name) == name && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
+}

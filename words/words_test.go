@@ -77,3 +77,13 @@ func TestNamesAreNearByTheirLetters(t *testing.T) {
 		require.Equal(t, want, words.NearestName(name, []string{"SENDER", "SENDGRID_KEY", "mongodb-uri", "api-credentials"}), name)
 	}
 }
+
+func TestExact(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"production": true, "luis@example.com": true, "a team": true, "équipe": true,
+		"": false, " a": false, "a ": false, "a\t": false, "\u00a0a": false, "a\x00b": false, "a\u009fb": false, "a\xff": false,
+	} {
+		require.Equal(t, want, words.Exact(name), "%q", name)
+	}
+}

@@ -55,6 +55,8 @@ func (c Config) Validate() error {
 	for i, k := range c.Clusters {
 		if k.Name == "" {
 			problems = append(problems, fmt.Errorf("cluster %d has no name", i+1))
+		} else if !words.Exact(k.Name) {
+			problems = append(problems, fmt.Errorf("cluster %d: the name %q has a blank at an end, or a control character", i+1, k.Name))
 		} else if seen[k.Name] {
 			problems = append(problems, fmt.Errorf("cluster %s is there twice", k.Name))
 		}

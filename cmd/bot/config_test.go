@@ -252,8 +252,9 @@ func TestLoadConfigRefusesWhatIsWrong(t *testing.T) {
 			"access: kubeconfig, kubeconfig: kube/config, context: admin,", "access: azureCLI, server: x,",
 			"cluster local: sandbox: true goes with access: kubeconfig only, so that no real cluster is taken for one",
 		},
-		"a cluster twice":          {"environments:", "  - {name: local, access: inCluster}\nenvironments:", "cluster local is there twice"},
-		"a cluster without a name": {"{name: local, ", "{", "cluster 1 has no name"},
+		"a cluster twice":               {"environments:", "  - {name: local, access: inCluster}\nenvironments:", "cluster local is there twice"},
+		"a cluster's name with a blank": {"{name: local, ", "{name: 'local ', ", `the name "local " has a blank at an end`},
+		"a cluster without a name":      {"{name: local, ", "{", "cluster 1 has no name"},
 		"no cluster": {
 			"  - {name: local, access: kubeconfig, kubeconfig: kube/config, context: admin, sandbox: true}\n", "",
 			"clusters is missing: name at least one",

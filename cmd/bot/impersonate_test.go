@@ -47,6 +47,10 @@ func TestWhoPeopleAreInAClusterIsChecked(t *testing.T) {
 		{"slack: U0LUIS", "slack: U0DANA", "impersonate has U0DANA twice"},
 		{"user: luis@example.com", "user: system:admin", "none of the cluster's own"},
 		{"groups: [team]", "groups: [system:masters]", "none of the cluster's own"},
+		{"user: luis@example.com", "user: ' system:admin'", "none of the cluster's own, without blanks"},
+		{"user: luis@example.com", `user: "luis@example.com\t"`, "without blanks at the ends and control characters"},
+		{"groups: [team]", `groups: ["\u00a0system:masters"]`, "without blanks at the ends and control characters"},
+		{"groups: [team]", `groups: ["te\u0000am"]`, "without blanks at the ends and control characters"},
 		{"user: luis@example.com", "usr: luis", "did you mean user?"},
 		{", user: luis@example.com", "", "impersonate needs a user"},
 	} {

@@ -58,7 +58,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if not (get . "user") }}{{ fail "config.clusters: impersonate has an entry without a user" }}{{ end -}}
 {{- $users = append $users .user -}}{{- $groups = concat $groups (default list (get . "groups")) -}}
 {{- end -}}{{- end -}}{{- end -}}
-{{- range concat $users $groups }}{{ if or (not .) (hasPrefix "system:" .) }}{{ fail (printf "config.clusters: impersonate names %q: write a user or a group of people, and none of the cluster's own" .) }}{{ end }}{{ end -}}
+{{- range concat $users $groups }}{{ if or (not .) (hasPrefix "system:" .) (ne . (trim .)) (regexMatch "[[:cntrl:]\\x{80}-\\x{9f}*]" .) }}{{ fail (printf "config.clusters: impersonate names %q: write a user or a group of people, and none of the cluster's own, without blanks at the ends and control characters" .) }}{{ end }}{{ end -}}
 {{- dict "users" ($users | uniq | sortAlpha) "groups" ($groups | uniq | sortAlpha) | toYaml -}}
 {{- end -}}
 
