@@ -122,6 +122,8 @@ type Incident struct {
 	Nth      int    `json:"nth"`
 	// Elsewhere are the namespaces other than its place's in which a cause or a signal of it was at some time: its events still tell of them.
 	Elsewhere []string `json:"elsewhere,omitempty"`
+	// Shared says that it may be of another environment of its namespace than About has: nobody can tell.
+	Shared bool `json:"shared,omitempty"`
 	// MergedInto is the incident that has the same cause, of a merged one.
 	MergedInto string    `json:"mergedInto,omitempty"`
 	OpenedAt   time.Time `json:"openedAt"`
@@ -134,6 +136,14 @@ type Incident struct {
 	Notes      int       `json:"notes,omitempty"` // replies so far
 	// Version counts what was stored of it: the store refuses what was made from an older one.
 	Version int64 `json:"-"`
+}
+
+// Where is where it is, as people call that: its environment, or the namespace where it may be of another one in there.
+func (i Incident) Where() string {
+	if i.Shared {
+		return "the namespace " + i.About.Namespace
+	}
+	return i.About.Environment
 }
 
 // IncidentEvent is one line of what happened to an incident.

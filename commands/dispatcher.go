@@ -36,7 +36,7 @@ const (
 	placeAge = 2 * time.Second
 )
 
-// Config is what a Dispatcher needs. All fields but Books, Makers and Panics are required.
+// Config is what a Dispatcher needs. All fields but Books, Makers, Routed and Panics are required.
 type Config struct {
 	Bot       algesta.Handle // how people call the bot, for examples
 	Parser    grammar.Parser
@@ -50,6 +50,8 @@ type Config struct {
 	Redact    func(string) string                  // takes secrets out of what came from a cluster or a person
 	// Makers are what makes the pods of a namespace, as far as is known without asking the cluster; nil where that's never known.
 	Makers func(cluster, namespace string) []algesta.Object
+	// Routed reports whether the incidents of an environment are told in a channel; nil for none but that of their card.
+	Routed func(environment, channel string) bool
 	Soak   time.Duration // how long a finished rollout is watched
 	Log    *zap.Logger
 	Panics *algesta.Panics // catches what panics in a piece of work; nil counts nothing

@@ -85,8 +85,7 @@ func (d *Dispatcher) answerOwn(ctx context.Context, book runbooks.Runbook, c alg
 		r, err = d.answerIncident(ctx, c)
 		return r, true, err
 	case "sitrep":
-		r, err = d.sitrep(ctx, c)
-		return r, false, err
+		return d.sitrep(ctx, c)
 	}
 	r, err = d.ofMyself(ctx, book, c)
 	return r, true, err
@@ -149,9 +148,9 @@ func (d *Dispatcher) tellable(ctx context.Context, c algesta.Command, i algesta.
 
 // calledIncident is what an incident is about, and what is wrong: "api-gateway in production: Secret x has no key uri".
 func calledIncident(i algesta.Incident) algesta.Text {
-	about := i.About.Environment
+	about := i.Where()
 	if i.About.Service != "" {
-		about = i.About.Service + " in " + i.About.Environment
+		about = i.About.Service + " in " + about
 	}
 	return algesta.Say("{}: {}", about, algesta.Dated(strings.TrimSuffix(i.Cause.What, ".")))
 }

@@ -98,6 +98,41 @@ func TestASitrepIsFiveLines(t *testing.T) {
 	require.Contains(t, lines[3], "Frozen or silenced: api-gateway production silenced until ")
 }
 
+// TestASitrepTellsOfAnIncidentWhereItIsTold: elsewhere its author alone reads it, and nothing is left out.
+func TestASitrepTellsOfAnIncidentWhereItIsTold(t *testing.T) {
+	t.Parallel()
+	elsewhere := func(i *algesta.Incident) { i.Channel = "C0PAYMENTS" }
+	routed := func(environment, channel string) bool { return environment == "production" && channel == "C0OPS" }
+	for name, c := range map[string]struct {
+		alter  func(*algesta.Incident)
+		routed func(environment, channel string) bool
+		alone  bool
+	}{
+		"its card is there":                          {func(*algesta.Incident) {}, nil, false},
+		"its card is elsewhere":                      {elsewhere, nil, true},
+		"other incidents of its environment are":     {elsewhere, routed, false},
+		"those of other environments are":            {elsewhere, func(e, _ string) bool { return e == "staging" }, true},
+		"it may be of another environment":           {func(i *algesta.Incident) { elsewhere(i); i.Shared = true }, routed, true},
+		"a cause of it was in another namespace":     {func(i *algesta.Incident) { elsewhere(i); i.Elsewhere = []string{"vault"} }, routed, true},
+		"its cause is in another namespace":          {func(i *algesta.Incident) { elsewhere(i); i.Key.Namespace = "vault" }, routed, true},
+		"it may be of several, and its card is here": {func(i *algesta.Incident) { i.Shared = true }, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.dispatcher.Routed = c.routed
+			w.incident(c.alter)
+			w.types(luis, "sitrep production")
+			here, alone := w.said(algesta.CardPost), w.said(algesta.AnswerPost)
+			if c.alone {
+				here, alone = alone, here
+			}
+			require.Contains(t, strings.Join(here, "\n"), "Production: 1 incident is open")
+			require.NotContains(t, strings.Join(alone, "\n"), "Production: 1 incident")
+		})
+	}
+}
+
 // TestASilenceIsAskedForAsAChangeIs: with a reason, an end and the policy's yes, and ended before its time.
 func TestASilenceIsAskedForAsAChangeIs(t *testing.T) {
 	t.Parallel()

@@ -17,25 +17,26 @@ const lastChanges = 50
 var changed = []algesta.Status{algesta.Succeeded, algesta.Failed, algesta.TimedOut}
 
 // sitrep answers how things stand, in five lines: what is wrong, the worst of it, what changes, what waits or was changed last, and what is
-// held. Everyone in the channel reads it, so it names no change that was asked for where they may not read along.
-func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (algesta.Report, error) {
+// held. Everyone in the channel reads it, so it names no change that was asked for where they may not read along; alone says that it's for
+// its author, because it tells of an incident of which the channel isn't told.
+func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (r algesta.Report, alone bool, err error) {
 	open, _, err := d.incidentsOf(ctx, c)
 	if err != nil {
-		return algesta.Report{}, err
+		return r, false, err
 	}
 	alive, err := d.Store.Alive(ctx)
 	if err != nil {
-		return algesta.Report{}, fmt.Errorf("reading what runs: %w", err)
+		return r, false, fmt.Errorf("reading what runs: %w", err)
 	}
 	ended, err := d.Store.Ended(ctx, lastChanges)
 	if err != nil {
-		return algesta.Report{}, fmt.Errorf("reading what was changed: %w", err)
+		return r, false, fmt.Errorf("reading what was changed: %w", err)
 	}
 	where := "all environments that you can read"
 	if c.Target.Environment != "" {
 		where = c.Target.Environment
 	}
-	r := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: no incident is open", words.Capital(where))}
+	r = algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: no incident is open", words.Capital(where))}
 	worst := algesta.Say("Wrong: nothing that I watch")
 	if len(open) > 0 {
 		r.Tone = incidentTone(open[0])
@@ -62,7 +63,25 @@ func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (algesta.Rep
 	if broken := d.brokenNow(ctx, c); len(broken) > 0 {
 		r.Body[0].List = append(r.Body[0].List, broken...)
 	}
-	return r, nil
+	if alone = d.toldElsewhere(ctx, c, open); alone {
+		r.Small = algesta.Say("Incidents of this aren't told in this channel, so only you see this.")
+	}
+	return r, alone, nil
+}
+
+// toldElsewhere reports whether one of these incidents isn't told in the channel of a command, which others read: neither is its card
+// there, nor do the incidents of its environment go there. One that may be of another environment, or has its cause elsewhere, is told
+// where its card is.
+func (d *Dispatcher) toldElsewhere(ctx context.Context, c algesta.Command, open []algesta.Incident) bool {
+	told := func(i algesta.Incident) bool {
+		there := i.Shared || len(i.Elsewhere) > 0 || i.Key.Namespace != "" && i.Key.Namespace != i.About.Namespace
+		return i.Channel == c.Channel || !there && d.Routed != nil && d.Routed(i.About.Environment, c.Channel)
+	}
+	if !slices.ContainsFunc(open, func(i algesta.Incident) bool { return !told(i) }) {
+		return false
+	}
+	place, err := d.Directory.Place(ctx, c.Channel, factsAge)
+	return err != nil || !place.Direct
 }
 
 // sitrepRequests are the changes that run, and those that wait for an approval.

@@ -29,6 +29,8 @@ const (
 type Observation struct {
 	Place   algesta.Target // the environment: its cluster, namespace and name
 	Signals []algesta.Signal
+	// Environments are all that the namespace is of; empty for that of Place alone.
+	Environments []string
 	// Nodes are those that an alert fires about, whichever place of the cluster it was sent for.
 	Nodes map[string]bool
 	// Unchecked are the rules that couldn't look, each with why. What such a rule does not see is not known to be gone.
@@ -271,16 +273,21 @@ func (b *Book) onOpenCard(place algesta.Target, s algesta.Signal) bool {
 }
 
 // mayTell says that what is found in a place may be told on the card of an incident: that is of the same place, or is shown where the
-// incidents of that place are.
-func (b *Book) mayTell(place algesta.Target, i algesta.Incident) bool {
-	same := i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace && i.About.Environment == place.Environment
-	return same || b.cfg.leads(place.Environment, i.Channel)
+// incidents of that place are. What may be of several places may be told where the incidents of all of them are.
+func (b *Book) mayTell(places []algesta.Target, i algesta.Incident) bool {
+	same := func(place algesta.Target) bool {
+		return i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace && i.About.Environment == place.Environment
+	}
+	if len(places) == 1 && same(places[0]) {
+		return true
+	}
+	return !slices.ContainsFunc(places, func(place algesta.Target) bool { return !b.cfg.Leads(place.Environment, i.Channel) })
 }
 
 // mayShow says that what is seen in a namespace may stand on the card of an incident already: a signal doesn't say which of the
 // environments of its namespace it's of.
 func (b *Book) mayShow(place algesta.Target, i algesta.Incident) bool {
-	return i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace || b.cfg.leads(place.Environment, i.Channel)
+	return i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace || b.cfg.Leads(place.Environment, i.Channel)
 }
 
 // elsewhere are the namespaces other than that of an incident's place of which it tells, and told before.
@@ -308,11 +315,11 @@ func (b *Book) forget(now time.Time) {
 	}
 }
 
-// before are the earlier incidents of the same cause on whose cards a place may be shown, the last one first.
-func (b *Book) before(place algesta.Target, key algesta.IncidentKey) []algesta.Incident {
+// before are the earlier incidents of the same cause on whose cards what is found in these places may be shown, the last one first.
+func (b *Book) before(places []algesta.Target, key algesta.IncidentKey) []algesta.Incident {
 	var out []algesta.Incident
 	for _, i := range b.all {
-		if i.Key == key && i.State == algesta.IncidentResolved && b.mayTell(place, i) {
+		if i.Key == key && i.State == algesta.IncidentResolved && b.mayTell(places, i) {
 			out = append(out, i)
 		}
 	}

@@ -67,10 +67,10 @@ func tone(i algesta.Incident) algesta.Tone {
 // called is what an incident is about, as people call it: "api-gateway in production", "Node aks-1 (production)".
 func called(i algesta.Incident) string {
 	if i.About.Service != "" {
-		return i.About.Service + " in " + i.About.Environment
+		return i.About.Service + " in " + i.Where()
 	}
 	s := i.Signals[0]
-	return s.Kind + " " + s.Name + " (" + i.About.Environment + ")"
+	return s.Kind + " " + s.Name + " (" + i.Where() + ")"
 }
 
 // found is what a look showed at what an alert fires about.
@@ -99,7 +99,7 @@ func title(i algesta.Incident) algesta.Text {
 		algesta.Critical: "is down", algesta.Degraded: "is degraded", algesta.Latent: "is at risk",
 	}[i.Cause.Severity]
 	if s := i.Signals[0]; i.About.Service == "" && strings.HasPrefix(i.Cause.What, s.Kind+" "+s.Name+" ") {
-		return algesta.Say("{} ({})", what, i.About.Environment) // it names itself
+		return algesta.Say("{} ({})", what, i.Where()) // it names itself
 	}
 	return algesta.Say("{} {}: {}", called(i), is, what)
 }

@@ -206,7 +206,7 @@ func (k *Keeper) openAbout(t algesta.Target) []algesta.Incident {
 		return nil
 	}
 	open := slices.DeleteFunc(k.book.Open(), func(i algesta.Incident) bool {
-		return i.About.Cluster != t.Cluster || i.About.Namespace != t.Namespace || i.About.Environment != t.Environment ||
+		return i.Shared || i.About.Cluster != t.Cluster || i.About.Namespace != t.Namespace || i.About.Environment != t.Environment ||
 			t.Name != "" && i.About.Name != t.Name
 	})
 	slices.SortStableFunc(open, func(a, b algesta.Incident) int { return rank(a.Cause.Severity) - rank(b.Cause.Severity) })
@@ -230,7 +230,7 @@ func (k *Keeper) shown(ctx context.Context, c algesta.IncidentChannel, open []al
 	if err != nil {
 		f.Unknown = sentenceOf(err)
 	} else {
-		f = within(c.About, look(signal))
+		f = within(c.About, k.environmentsOf(c.About), apart(look(signal), k.environmentsOf(c.About), alone))
 	}
 	wrong := c.Shows.Cause.What != ""
 	switch {
@@ -258,12 +258,16 @@ func (k *Keeper) shown(ctx context.Context, c algesta.IncidentChannel, open []al
 	return c
 }
 
-// within is what was found, without what is about another environment of the same namespace: that is told elsewhere, if anywhere.
-func within(about algesta.Target, f Found) Found {
-	if f.About.Environment == "" || f.About.Environment == about.Environment {
+// alone lets nothing of another environment be told with what is found in one: people read an incident channel because of its name.
+func alone(string, string) bool { return false }
+
+// within is what was found, without what is about another environment of the same namespace, or may be: that is told elsewhere, if
+// anywhere. sharing are the environments of the namespace.
+func within(about algesta.Target, sharing []string, f Found) Found {
+	if f.Key.Kind == "" || f.About.Environment == about.Environment || f.About.Environment == "" && len(sharing) < 2 {
 		return f
 	}
-	return Found{Unknown: "What I found in its namespace is about another environment."}
+	return Found{Unknown: "What I found in its namespace is about another environment, or I can't tell which."}
 }
 
 // channelCard is the one message of an incident channel.

@@ -176,9 +176,9 @@ func (c Config) channel(environment string, s algesta.Severity) string {
 	return ""
 }
 
-// leads reports whether the routes send incidents of an environment to a channel, of some severity: its readers may read what was
+// Leads reports whether the routes send incidents of an environment to a channel, of some severity: its readers may read what was
 // found there.
-func (c Config) leads(environment, channel string) bool {
+func (c Config) Leads(environment, channel string) bool {
 	return slices.ContainsFunc(algesta.Severities(), func(s algesta.Severity) bool {
 		return channel != "" && c.channel(environment, s) == channel
 	})
@@ -188,7 +188,7 @@ func (c Config) leads(environment, channel string) bool {
 func (c Config) shares(found, told string) bool {
 	return !slices.ContainsFunc(algesta.Severities(), func(s algesta.Severity) bool {
 		channel := c.channel(told, s)
-		return channel != "" && !c.leads(found, channel)
+		return channel != "" && !c.Leads(found, channel)
 	})
 }
 

@@ -14,8 +14,11 @@ import (
 
 // Places names what is in a cluster as people call it.
 type Places interface {
-	// Called is the service of a Deployment, zero where there is none.
+	// Called is the service of a Deployment, zero where there is none, or where it's of several environments of its namespace.
 	Called(cluster, namespace, deployment string) algesta.Target
+	// EnvironmentOf is the environment of an object by its name, "" where nobody can tell. With exactly set only a template that says more
+	// than {service} counts.
+	EnvironmentOf(cluster, namespace, name string, exactly bool) string
 }
 
 // atRisk are the rules whose trouble users may not feel yet: a diagnosis that speaks of a risk is about them, too.
@@ -26,9 +29,7 @@ func find(s *facts.Snapshot, place algesta.Target, signal algesta.Signal, places
 	about := facts.Ref{Kind: signal.Kind, Namespace: signal.Namespace, Name: signal.Name}
 	d := diagnosis.Diagnose(s, about)
 	f := Found{Detail: detail(d, place)}
-	if about.Kind == facts.KindDeployment { // until the diagnosis knows a cause
-		f.About = places.Called(place.Cluster, about.Namespace, about.Name)
-	}
+	f.About = aboutOf(s, diagnosis.Chain{}, place, about, places) // until the diagnosis knows a cause
 	if d.Verdict == diagnosis.Unknown && len(d.Chains) == 0 {
 		if _, problem := s.Resolve(about); problem != "" && s.Knows(about.Resource(), about.Namespace) {
 			f.Healthy, f.Missing = true, true
@@ -55,7 +56,8 @@ func find(s *facts.Snapshot, place algesta.Target, signal algesta.Signal, places
 		Cluster: place.Cluster, Namespace: c.Subject.Namespace, Kind: c.Subject.Kind, Name: c.Subject.Name, Class: string(c.Class),
 	}
 	f.Cause = causeOf(s, c, about)
-	f.About = aboutOf(c, place, about, places)
+	f.About = aboutOf(s, c, place, about, places)
+	f.workloads = ofWorkloads(c, about, place, places)
 	if proposed(c.Remedy, f.About) {
 		f.Cause.Runbook = c.Remedy.Verb
 	}
@@ -101,17 +103,22 @@ func severityOf(l rules.ImpactLevel) algesta.Severity {
 	return algesta.Latent
 }
 
-// aboutOf is the service that an incident is reported for: that of the signal, or else the first that the cause hits.
-func aboutOf(c diagnosis.Chain, place algesta.Target, about facts.Ref, places Places) algesta.Target {
+// aboutOf is the service that an incident is reported for: that of the signal, or else the first that the cause hits. Where that is no
+// service it's the environment alone, and zero where nobody can tell which of several in the namespace.
+func aboutOf(s *facts.Snapshot, c diagnosis.Chain, place algesta.Target, about facts.Ref, places Places) algesta.Target {
+	environment := environmentOf(s, c, place, about, places)
+	if environment == "" {
+		return algesta.Target{}
+	}
 	for _, ref := range append([]facts.Ref{about}, c.Hits...) {
 		if ref.Kind != facts.KindDeployment || ref.Namespace != place.Namespace { // the card is about this place
 			continue
 		}
-		if t := places.Called(place.Cluster, ref.Namespace, ref.Name); t.Name != "" {
+		if t := places.Called(place.Cluster, ref.Namespace, ref.Name); t.Name != "" && t.Environment == environment {
 			return t
 		}
 	}
-	return algesta.Target{}
+	return algesta.Target{Cluster: place.Cluster, Namespace: place.Namespace, Environment: environment}
 }
 
 // proposed says that a button may propose the next step: it is a command that needs no further word, about the service of the card.

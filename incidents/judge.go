@@ -25,6 +25,8 @@ type Found struct {
 	// Unknown is why nothing can be said, a sentence; "" where something can.
 	Unknown string
 	Detail  algesta.Report // what was looked at, for the thread
+	// workloads are those of which it tells, as ofWorkloads has them.
+	workloads map[[2]string]string
 }
 
 // Change is an incident as it is to be stored and shown.
@@ -144,22 +146,44 @@ func (c *Change) event(at time.Time, kind, says string) {
 	c.Events = append(c.Events, algesta.IncidentEvent{Incident: c.Incident.ID, At: at, Kind: kind, Says: says})
 }
 
-// placeOf is where something was found: in the environment of its service, where that is another of the same namespace than the one by
-// which the namespace is watched.
-func (d *draft) placeOf(f Found) algesta.Target {
+// placesOf is where something was found: in the environment that it's of, which may be another of the same namespace than the one by which
+// the namespace is watched. Where nobody can tell which, it's in all of them.
+func (d *draft) placesOf(f Found) []algesta.Target {
 	place := d.seen.Place
 	if f.About.Cluster == place.Cluster && f.About.Namespace == place.Namespace && f.About.Environment != "" {
 		place.Environment = f.About.Environment
+		return []algesta.Target{place}
 	}
-	return place
+	out := []algesta.Target{place}
+	for _, e := range d.seen.Environments {
+		if e != d.seen.Place.Environment {
+			place.Environment = e
+			out = append(out, place)
+		}
+	}
+	return out
+}
+
+// sendTo is the channel for what was found, and the environment of whose incidents it is one there: of what may be of several, one to which
+// the incidents of all of them go. channel is "" where it's told to nobody.
+func (d *draft) sendTo(f Found) (channel string, place algesta.Target) {
+	places := d.placesOf(f)
+	for _, place := range places {
+		channel := d.cfg.channel(place.Environment, f.Cause.Severity)
+		goesElsewhere := func(p algesta.Target) bool { return !d.cfg.Leads(p.Environment, channel) }
+		if channel != "" && !slices.ContainsFunc(places, goesElsewhere) {
+			return channel, place
+		}
+	}
+	return "", places[0]
 }
 
 // admit finds the incident that a signal belongs to, or begins one.
 func (d *draft) admit(s algesta.Signal) {
 	f := d.found(s)
-	place := d.placeOf(f)
+	places := d.placesOf(f)
 	for _, i := range d.current() {
-		if !d.mayTell(place, i) {
+		if !d.mayTell(places, i) {
 			continue
 		}
 		sameObject := slices.ContainsFunc(i.Signals, func(o algesta.Signal) bool {
@@ -179,15 +203,11 @@ func (d *draft) admit(s algesta.Signal) {
 			return
 		}
 	}
-	about := f.About
-	if about.Cluster == "" {
-		about = d.seen.Place
-	}
-	if _, silent := d.silence(algesta.Incident{About: about}, d.now); silent {
+	if d.silentIn(places, f) {
 		d.back.silent++
 		return // it goes on waiting, and is told when the silence is over, if it lasts
 	}
-	earlier := d.before(place, f.Key)
+	earlier := d.before(places, f.Key)
 	if len(earlier) > 0 && d.now.Sub(earlier[0].ResolvedAt) <= reopenWithin(earlier[0].Nth) {
 		d.reopen(earlier[0], s, f)
 		return
@@ -195,13 +215,25 @@ func (d *draft) admit(s algesta.Signal) {
 	d.begin(s, f, earlier)
 }
 
+// silentIn reports whether what was found is silenced, in all environments that it may be of.
+func (d *draft) silentIn(places []algesta.Target, f Found) bool {
+	return !slices.ContainsFunc(places, func(place algesta.Target) bool {
+		about := f.About
+		if about.Cluster == "" {
+			about = place
+		}
+		_, silent := d.silence(algesta.Incident{About: about}, d.now)
+		return !silent
+	})
+}
+
 // begin makes a new incident, where its channel may get another card now.
 func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
-	about, place := f.About, d.placeOf(f)
+	about := f.About
+	channel, place := d.sendTo(f)
 	if about.Cluster == "" {
-		about = d.seen.Place
+		about = place
 	}
-	channel := d.cfg.channel(place.Environment, f.Cause.Severity)
 	if channel == "" {
 		return
 	}
@@ -221,6 +253,7 @@ func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
 		ID: algesta.NewIncidentID(), Key: f.Key, State: algesta.IncidentOpen, About: about, Channel: channel,
 		Signals: []algesta.Signal{s}, Cause: f.Cause, Unchecked: f.Unknown, OpenedAt: d.now, Nth: len(earlier) + 1,
 	}
+	i.Shared = len(d.placesOf(f)) > 1
 	i.About.Cluster, i.About.Namespace, i.About.Environment = place.Cluster, place.Namespace, place.Environment
 	if len(earlier) > 0 {
 		i.Previous = earlier[0].ID
@@ -260,7 +293,7 @@ func (d *draft) recheck(i algesta.Incident) {
 	}
 	lasting := i.Signals[at]
 	unchecked := d.seen.Unchecked[lasting.Rule]
-	f := d.look(lasting)
+	f := d.foundFor(i, lasting)
 	if f.Unknown != "" {
 		unchecked = f.Unknown
 	}
@@ -291,6 +324,16 @@ func (d *draft) recheck(i algesta.Incident) {
 	c.Incident.Cause = merged(i.Cause, f.Cause)
 }
 
+// foundFor is what was found about a signal of an incident, as far as it may be told on its card: in a namespace that environments share it
+// may be about another one now.
+func (d *draft) foundFor(i algesta.Incident, s algesta.Signal) Found {
+	f := d.look(s)
+	if f.Key.Kind == "" || len(d.seen.Environments) < 2 || d.mayTell(d.placesOf(f), i) {
+		return f
+	}
+	return Found{Unknown: "What I found is about another environment of its namespace, or I can't tell which."}
+}
+
 // unchecked says on the card that the cluster couldn't be asked. Nothing else of it changes.
 func (d *draft) unchecked(i algesta.Incident, why string) {
 	if i.Unchecked == why {
@@ -304,7 +347,7 @@ func (d *draft) unchecked(i algesta.Incident, why string) {
 // into it.
 func (d *draft) otherCause(i algesta.Incident, f Found) {
 	for _, other := range d.current() {
-		if other.ID == i.ID || other.Key != f.Key || !d.mayTell(i.About, other) {
+		if other.ID == i.ID || other.Key != f.Key || !d.mayTell([]algesta.Target{i.About}, other) {
 			continue
 		}
 		other.Signals = append(slices.Clone(other.Signals), i.Signals...)
@@ -353,7 +396,7 @@ func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 		if !sees(d.seen, i, s) { // its own place saw that it's gone
 			continue
 		}
-		f := d.look(s)
+		f := d.foundFor(i, s)
 		looked++
 		if f.Missing {
 			missing++

@@ -14,6 +14,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/words"
@@ -139,6 +140,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	if !k.cfg.On() {
 		return
 	}
+	k.sayApart()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var work conc.WaitGroup
@@ -213,7 +215,9 @@ func (k *Keeper) place(ctx context.Context, place algesta.Target) {
 		unchecked[Alertmanager] = why
 	}
 	k.mu.Lock()
-	w := k.book.See(time.Now(), Observation{Place: place, Signals: signals, Nodes: nodes, Unchecked: unchecked})
+	w := k.book.See(time.Now(), Observation{
+		Place: place, Environments: k.environmentsOf(place), Signals: signals, Nodes: nodes, Unchecked: unchecked,
+	})
 	k.mu.Unlock()
 	if w.Empty() {
 		return
@@ -226,7 +230,8 @@ func (k *Keeper) place(ctx context.Context, place algesta.Target) {
 		return
 	}
 	delete(k.refused, place.Cluster+"/"+place.Namespace)
-	for _, c := range k.book.Judge(time.Now(), w, look) {
+	told := func(s algesta.Signal) Found { return apart(look(s), k.environmentsOf(place), k.cfg.shares) }
+	for _, c := range k.book.Judge(time.Now(), w, told) {
 		if err := k.store(ctx, c); err != nil {
 			k.fail(ctx, "telling of an incident", err)
 		}
@@ -263,9 +268,9 @@ func (k *Keeper) look(ctx context.Context, place algesta.Target) (func(algesta.S
 		return func(algesta.Signal) Found { return Found{Unknown: said} }, nil
 	}
 	return func(signal algesta.Signal) Found {
-		place := place
-		if t := k.Catalog.Called(place.Cluster, signal.Namespace, signal.Name); signal.Kind == facts.KindDeployment && t.Environment != "" {
-			place.Environment = t.Environment // of several in the namespace: commands that are advised name it
+		place, about := place, facts.Ref{Kind: signal.Kind, Namespace: signal.Namespace, Name: signal.Name}
+		if of := environmentOf(s, diagnosis.Chain{}, place, about, k.Catalog); of != "" {
+			place.Environment = of // of several in the namespace: commands that are advised name it
 		}
 		setting.Environments = map[string]string{place.Namespace: place.Environment}
 		s.Configure(setting)

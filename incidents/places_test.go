@@ -2,6 +2,8 @@ package incidents
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,6 +147,23 @@ func (environments) Known() []algesta.Target { return nil }
 func (e environments) Places() []algesta.Target                     { return e }
 func (e environments) Called(string, string, string) algesta.Target { return algesta.Target{} }
 
+// EnvironmentOf implements Places: the last word of a name is the environment, where several share the namespace.
+func (e environments) EnvironmentOf(cluster, namespace, name string, _ bool) string {
+	var here []string
+	for _, p := range e {
+		if p.Cluster == cluster && p.Namespace == namespace {
+			here = append(here, p.Environment)
+		}
+	}
+	if len(here) == 1 {
+		return here[0]
+	}
+	if last := name[strings.LastIndex(name, "-")+1:]; slices.Contains(here, last) {
+		return last
+	}
+	return ""
+}
+
 // The API server takes any text for the owner of an object.
 func TestNoOwnerWritesIntoATitle(t *testing.T) {
 	t.Parallel()
@@ -234,14 +253,17 @@ func TestAnIncidentIsOfItsOwnPlace(t *testing.T) {
 		{Kind: facts.KindDeployment, Namespace: "production", Name: "orders"},
 	}}
 	about := facts.Ref{Kind: "Node", Name: "aks-1"}
-	require.Equal(t, "orders", aboutOf(hits, place, about, everyDeployment{}).Name)
+	nothing := facts.NewSnapshot(noon, nil, nil)
+	require.Equal(t, "orders", aboutOf(nothing, hits, place, about, everyDeployment{}).Name)
 	hits.Hits = hits.Hits[:1]
-	require.Empty(t, aboutOf(hits, place, about, everyDeployment{}))
+	require.Empty(t, aboutOf(nothing, hits, place, about, everyDeployment{}).Name)
 }
 
 // everyDeployment is a catalogue in which each Deployment is a service.
 type everyDeployment struct{}
 
 func (everyDeployment) Called(cluster, namespace, deployment string) algesta.Target {
-	return algesta.Target{Cluster: cluster, Namespace: namespace, Name: deployment, Service: deployment}
+	return algesta.Target{Cluster: cluster, Namespace: namespace, Environment: "production", Name: deployment, Service: deployment}
 }
+
+func (everyDeployment) EnvironmentOf(string, string, string, bool) string { return "production" }

@@ -119,6 +119,8 @@ func (w financeTown) Called(cluster, namespace, deployment string) algesta.Targe
 	return t
 }
 
+func (financeTown) EnvironmentOf(string, string, string, bool) string { return "finance" }
+
 // What an incident advises names the environment of its service.
 func TestAnIncidentAdvisesCommandsInItsOwnEnvironment(t *testing.T) {
 	t.Parallel()
@@ -182,7 +184,11 @@ func TestAnIncidentChannelTellsOfNoOtherEnvironmentOfItsNamespace(t *testing.T) 
 	}
 	require.Len(t, said, 4)
 	require.NotContains(t, strings.Join(said, "\n"), "ledger")
-	found := Found{About: inShared("ledger", "finance"), Cause: algesta.IncidentCause{What: "Secret ledger is missing"}}
-	require.Empty(t, within(shop, found).Cause.What)
-	require.NotEmpty(t, within(inShared("", "finance"), found).Cause.What)
+	both := []string{"shop", "finance"}
+	found := Found{
+		Key: algesta.IncidentKey{Kind: "Secret"}, About: inShared("ledger", "finance"),
+		Cause: algesta.IncidentCause{What: "Secret ledger is missing"},
+	}
+	require.Empty(t, within(shop, both, found).Cause.What)
+	require.NotEmpty(t, within(inShared("", "finance"), both, found).Cause.What)
 }

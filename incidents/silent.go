@@ -48,7 +48,7 @@ func (b *Book) silence(i algesta.Incident, now time.Time) (last algesta.Silence,
 		}
 	}
 	for _, z := range b.silences {
-		if z.Covers(i, now) {
+		if z.Covers(i, now) && (!i.Shared || z.Incident != "") { // it may be of an environment that isn't silenced
 			consider(z)
 		}
 	}

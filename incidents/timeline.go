@@ -84,7 +84,7 @@ func (k *Keeper) own(about algesta.Target, objects []runtime.Object) []runtime.O
 				deployment = owner.Name
 			}
 		}
-		return k.Catalog.Called(about.Cluster, about.Namespace, deployment).Environment != about.Environment
+		return k.Catalog.EnvironmentOf(about.Cluster, about.Namespace, deployment, false) != about.Environment
 	})
 }
 

@@ -308,6 +308,9 @@ func (w *town) Called(cluster, namespace, deployment string) algesta.Target {
 	return algesta.Target{Service: deployment, Environment: "production", Cluster: cluster, Namespace: namespace, Name: deployment}
 }
 
+// EnvironmentOf implements Places.
+func (w *town) EnvironmentOf(string, string, string, bool) string { return "production" }
+
 // Places implements Catalog: two environments may share a namespace, which is read once.
 func (w *town) Places() []algesta.Target { return []algesta.Target{place, place} }
 

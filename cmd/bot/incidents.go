@@ -65,14 +65,23 @@ type places struct {
 	environments []catalog.Environment
 }
 
-// Called is the service of a Deployment as people call it; the first, where it is in two environments.
-func (p places) Called(cluster, namespace, deployment string) algesta.Target {
+// Called is the service of a Deployment as people call it; zero where it's in two environments, because no template fits its name.
+func (p places) Called(cluster, namespace, deployment string) (called algesta.Target) {
 	for _, t := range p.catalog.Known(context.Background()) {
-		if t.Cluster == cluster && t.Namespace == namespace && t.Name == deployment {
-			return t
+		if t.Cluster != cluster || t.Namespace != namespace || t.Name != deployment {
+			continue
 		}
+		if called.Name != "" {
+			return algesta.Target{}
+		}
+		called = t
 	}
-	return algesta.Target{}
+	return called
+}
+
+// EnvironmentOf is the environment of an object by its name.
+func (p places) EnvironmentOf(cluster, namespace, name string, exactly bool) string {
+	return p.catalog.EnvironmentOf(cluster, namespace, name, exactly)
 }
 
 // Known are the services that are known so far.
