@@ -56,6 +56,9 @@ func TestACommandEndsAsItsRunbookSays(t *testing.T) {
 			w.request(tt.to)
 			ends := strings.Join(w.said(algesta.EndPost), "\n") // posted with the status
 			require.Contains(t, ends, tt.said)
+			if progress := w.said(algesta.ProgressPost); tt.to == algesta.Succeeded && len(progress) > 0 {
+				require.Regexp(t, `^Done after \S+ \S+\.$`, progress[len(progress)-1], "what was reached is told once, by the end")
+			}
 		})
 	}
 }

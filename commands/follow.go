@@ -322,7 +322,10 @@ func (d *Dispatcher) finish(
 			}
 			last := post(r.Command, algesta.ProgressPost, progressOf(p))
 			last.Report.Tone, last.Final = tone, true
-			if p.NoPods { // it says what the end says: where none was posted, none is missed
+			if p.NoPods { // the end says what was reached: where no progress was posted, none is missed
+				if to == algesta.Succeeded {
+					last.Report = algesta.Report{Tone: tone, Title: algesta.Say("Done after {}.", words.Span(p.Took))}
+				}
 				return tx.Edit(last)
 			}
 			return tx.Post(last)

@@ -343,7 +343,7 @@ func (c *conversation) plain(s string) string {
 		{`(?m)[ \t]+$`, ""},
 		{`\b[0-9A-F]{8}\b`, "XXXXXXXX"}, // the end of a serial
 		{`\b[0-9A-F]{24,40}\b`, "X…"},
-		{`(?m)^bot> ✅ The (new certificate is|autoscaler counts) .*\n`, ""}, // the progress, where there was time for one
+		{`(?m)^bot> ✅ Done after N s\.\n`, ""}, // the progress, where there was time for one
 		// A new certificate lasts for 90 days and renews itself after 60: a day less is left as soon as it's a second old.
 		{`\b90 days\b`, "89 days"},
 		{`\b60 days\b`, "59 days"},

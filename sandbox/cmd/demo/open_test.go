@@ -23,8 +23,14 @@ type running struct {
 // runDemo starts a demo of one environment, and ends it with the test.
 func runDemo(t *testing.T, environment string) *running {
 	t.Helper()
-	r := &running{cluster: control.ForTest(t)}
-	r.site = platform.NewSite(t, r.cluster)
+	cluster := control.ForTest(t)
+	return runDemoIn(t, cluster, platform.NewSite(t, cluster), environment)
+}
+
+// runDemoIn starts a demo of one environment in a cluster that the test made ready for it.
+func runDemoIn(t *testing.T, cluster *control.Cluster, site platform.Site, environment string) *running {
+	t.Helper()
+	r := &running{cluster: cluster, site: site}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel) // Slack lives as long as it
 	var err error
