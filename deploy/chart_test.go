@@ -184,6 +184,8 @@ func TestValuesThatCantWorkAreRefused(t *testing.T) {
 	cases := map[string]struct{ values, says string }{
 		"nothing is configured":           {"config: {clusters: [], environments: []}", "run `bot init`"},
 		"there is no policy":              {`policy: ""`, "policy is empty"},
+		"the policy isn't YAML":           {"policy: \"roles: [\"", "policy isn't YAML"},
+		"the policy is another file":      {"policy: \"kind: Config\"", "policy has no `kind: Policy`"},
 		"there are no tokens":             {`slack: {existingSecret: ""}`, "slack.existingSecret is empty"},
 		"there are two places for tokens": {"slack: {secretProviderClass: vault}", "keep one"},
 		"a token stands in the values":    {"config: {slack: {botToken: xoxb}}", "botToken"},
@@ -284,6 +286,8 @@ func TestTheNotesSayWhatIsNext(t *testing.T) {
 	notes := rendered(t, "").Notes
 	require.Contains(t, notes, "kubectl create secret generic algesta-slack -n chatops")
 	require.Contains(t, notes, "doctor --config /etc/algesta/config/config.yaml")
+	require.Contains(t, notes, "If the pod doesn't become ready, `bot doctor --config FOLDER/config.yaml`")
+	require.Contains(t, notes, "kubectl describe pods -n chatops -l app.kubernetes.io/name=algesta\n")
 	require.NotContains(t, notes, "admissionPolicy is off")
 	require.Contains(t, rendered(t, "admissionPolicy: {enabled: false}").Notes, "admissionPolicy is off")
 }

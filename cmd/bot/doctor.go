@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -84,7 +85,11 @@ func examine(ctx context.Context, path string, env func(string) string, connecti
 	cfg, file, err := readConfig(path)
 	first := examination{title: "configuration"}
 	if err != nil {
-		first.add(broken, "correct the file, and start again", "%v", err)
+		do := "correct the file, and start again"
+		if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) {
+			do = "name the configuration with --config; `bot init` writes one"
+		}
+		first.add(broken, do, "%v", err)
 		return []examination{first}
 	}
 	first.ok("%s: %s, %s", path, words.Count(len(cfg.Clusters), "cluster"), words.Count(len(cfg.Environments), "environment"))

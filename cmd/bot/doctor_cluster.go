@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/catalog"
@@ -55,6 +56,7 @@ func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) []examinat
 	if len(namespaces) == 0 {
 		e.add(attention, "name one, or take the cluster out of the configuration", "no environment is in it")
 	}
+	namespaces = examineNamespaces(ctx, &e, cluster, namespaces)
 	more := &excess{access: c.Access, in: map[string][]string{}}
 	for _, namespace := range namespaces {
 		examineRights(ctx, &e, c, cluster, namespace, more)
@@ -69,6 +71,29 @@ func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) []examinat
 		out = append(out, examineInstalled(ctx, folder, cluster))
 	}
 	return out
+}
+
+// examineNamespaces says which namespaces of the environments aren't there, and returns the others: rights are granted in a namespace that
+// isn't there, too.
+func examineNamespaces(ctx context.Context, e *examination, cluster *kube.Cluster, wanted []string) []string {
+	var list corev1.NamespaceList
+	if err := cluster.List(ctx, "", "", &list); err != nil {
+		what, do := toldOf(err)
+		e.add(attention, do, "couldn't check whether the namespaces of the environments are there (%s)", what)
+		return wanted
+	}
+	var there []string
+	for i := range list.Items {
+		there = append(there, list.Items[i].Name)
+	}
+	for _, missing := range without(wanted, there) {
+		do := "make it, or correct the namespace of its environment"
+		if near := words.Nearest(missing, there); near != "" {
+			do += ": did you mean " + near + "?"
+		}
+		e.add(broken, do, "there's no namespace %s", missing)
+	}
+	return slices.DeleteFunc(slices.Clone(wanted), func(n string) bool { return !slices.Contains(there, n) })
 }
 
 // toldOf is what people would be told of an error, and what to do.

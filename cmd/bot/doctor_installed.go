@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/words"
 )
@@ -59,7 +60,7 @@ func examinePod(ctx context.Context, e *examination, folder string, cluster *kub
 			"/etc/algesta/config/config.yaml", d.Name, d.Namespace), "%s runs in %s, of the image %s", d.Name, d.Namespace, image)
 		return
 	}
-	why, do := whyNot(ctx, cluster, d)
+	why, do := whyNot(ctx, folder, cluster, d)
 	if age := time.Since(d.CreationTimestamp.Time); why == "" && age < startsWithin {
 		e.add(attention, "ask again in a minute", "%s in %s was installed %s ago, and its pod isn't ready yet",
 			d.Name, d.Namespace, words.Span(age))
@@ -77,16 +78,22 @@ func examinePod(ctx context.Context, e *examination, folder string, cluster *kub
 // startsWithin is how long the pod may take for its image and its volume before it counts as one that doesn't come up.
 const startsWithin = 2 * time.Minute
 
-// whyNot is what the bot's own diagnosis says of its pod, and what to do; "" where it finds nothing.
-func whyNot(ctx context.Context, cluster *kube.Cluster, d *appsv1.Deployment) (why, do string) {
+// whyNot is what the bot's own diagnosis says of its pod, and what to do; "" where it finds nothing. A bot that doesn't run takes no command,
+// so what the diagnosis would have it do is done by Helm.
+func whyNot(ctx context.Context, folder string, cluster *kube.Cluster, d *appsv1.Deployment) (why, do string) {
 	found, err := diagnosisOf(ctx, cluster, "deployment/"+d.Name, d.Namespace)
 	if err != nil || found.Verdict != diagnosis.Sick || len(found.Chains) == 0 {
 		return "", ""
 	}
 	first := found.Chains[0]
-	do = first.Remedy.Text
-	if first.Remedy.Command != "" {
+	why, do = strings.TrimSuffix(first.Cause, "."), first.Remedy.Text
+	switch upgrade := helmUpgrade(folder, d.Namespace); {
+	case first.Class == rules.ClassImage:
+		do = "push the image, or correct image in " + filepath.Join(folder, "values.yaml") + "; then " + upgrade
+	case first.Remedy.Verb != "":
+		do = "correct what it names, in " + folder + "; then " + upgrade
+	case first.Remedy.Command != "":
 		do += " " + first.Remedy.Command
 	}
-	return first.Cause, do
+	return why, do
 }

@@ -161,6 +161,12 @@ func helmInstall(folder string) string {
 		filepath.Join(folder, "chart"), filepath.Join(folder, "values.yaml"), filepath.Join(folder, "policy.yaml"))
 }
 
+// helmUpgrade takes over what was corrected there.
+func helmUpgrade(folder, namespace string) string {
+	return fmt.Sprintf("helm upgrade algesta %s -n %s -f %s --set-file policy=%s",
+		filepath.Join(folder, "chart"), namespace, filepath.Join(folder, "values.yaml"), filepath.Join(folder, "policy.yaml"))
+}
+
 // makeSecret makes the Secret that the values of a set-up name.
 func makeSecret(folder string) string {
 	return fmt.Sprintf("kubectl create secret generic %s -n algesta --from-file=%s --from-file=%s",

@@ -83,6 +83,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "algesta.check" -}}
 {{- if not (get .Values.config "environments") }}{{ fail "config has no environments: run `bot init`, it asks your cluster and writes a values file" }}{{ end -}}
 {{- if not .Values.policy }}{{ fail "policy is empty, so everything would be refused: run `bot init`, or pass yours with --set-file policy=policy.yaml" }}{{ end -}}
+{{- $policy := fromYaml .Values.policy -}}
+{{- if hasKey $policy "Error" }}{{ fail (printf "policy isn't YAML: %s" $policy.Error) }}{{ end -}}
+{{- if ne (default "" (get $policy "kind") | toString) "Policy" }}{{ fail "policy has no `kind: Policy`: it's to be the text of a policy file (--set-file policy=policy.yaml); `bot policy check` explains one" }}{{ end -}}
 {{- if not (or .Values.slack.existingSecret .Values.slack.secretProviderClass) }}{{ fail "slack.existingSecret is empty: make a Secret with the keys app-token and bot-token and name it, or name a SecretProviderClass" }}{{ end -}}
 {{- range $name, $rule := dig "incidents" "rules" dict .Values.config }}{{ if hasKey $rule "false" }}{{ fail (printf "config.incidents.rules.%s: write \"off\" with quotation marks, Helm reads it as false without them" $name) }}{{ end }}{{ end -}}
 {{- $rights := .Files.Get "files/rights.yaml" | fromYaml -}}
