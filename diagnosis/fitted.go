@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -78,8 +79,8 @@ func withoutCeremony(what string) string {
 	return strings.Replace(what, quoted, words.Cited(short), 1)
 }
 
-// clipped is the first clause of a line where that fits and says enough, else its beginning and its end. What follows a colon is no clause
-// to leave out: the last one says why.
+// clipped is the first clause of a line where that fits and says enough, else what facts.Short keeps of it. What follows a colon is no
+// clause to leave out: the last one says why.
 func clipped(said string, room int) string {
 	if utf8.RuneCountInString(said) <= room {
 		return said
@@ -89,29 +90,5 @@ func clipped(said string, room int) string {
 			return first
 		}
 	}
-	return withoutMiddle([]rune(said), room)
-}
-
-// longestWord is how many characters of a word beside a cut are looked at: a code such as E11000 is read whole or not at all.
-const longestWord = 12
-
-// withoutMiddle is the beginning and, a bit longer, the end of a text, which says why. The words beside the cut are whole where they are
-// short.
-func withoutMiddle(said []rune, room int) string {
-	const cut = " … "
-	ends := len(said) - (room-utf8.RuneCountInString(cut))*3/5
-	for n := range longestWord {
-		if ends-n > 0 && said[ends-n-1] == ' ' {
-			ends -= n
-			break
-		}
-	}
-	begins := max(0, room-utf8.RuneCountInString(cut)-(len(said)-ends))
-	for n := range longestWord {
-		if begins-n > 0 && said[begins-n] == ' ' {
-			begins -= n
-			break
-		}
-	}
-	return strings.TrimRight(string(said[:begins]), " ") + cut + strings.TrimLeft(string(said[ends:]), " ")
+	return facts.Short(said, room)
 }

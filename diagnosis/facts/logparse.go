@@ -43,6 +43,8 @@ var (
 	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
 	levelInside = regexp.MustCompile(`\[(?i:(debug|info|notice|note|system|warn|warning|error|err|crit|critical|alert|emerg|emergency|` +
 		`fatal|panic))\]`)
+	// redisLine is how Redis, Valkey and their Sentinel begin a line: who says it, when, and a sign for how bad it is.
+	redisLine = regexp.MustCompile(`^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d+ ([.*#-]) `)
 	levelWord = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe|trce|dbug|fail|` +
 		`crit))\b`)
 	stackLine = regexp.MustCompile(
@@ -74,7 +76,7 @@ var (
 	// alarms are said as information by what stops working for them.
 	alarms       = regexp.MustCompile(diskAlarm)
 	troubleWords = regexp.MustCompile(
-		`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|E[A-Z]{5,}`,
+		`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|(?-i:\bE[A-Z]{4,}\b)`,
 	)
 )
 
@@ -162,6 +164,9 @@ func parseFormat(line string) logEntry {
 		level := map[string]severity{"I": severityInfo, "W": severityWarning, "E": severityError, "F": severityFatal}[m[1]]
 		return logEntry{text: line[len(m[0]):], severity: level}
 	}
+	if entry, ok := parseRedis(line); ok {
+		return entry
+	}
 	if level := levelOf(line); level != "" {
 		if entry, ok := parseLogfmt(line, level); ok {
 			return entry
@@ -174,6 +179,22 @@ func parseFormat(line string) logEntry {
 		return logEntry{text: line, severity: max(severityOf(level), plainSeverity(line)-1)}
 	}
 	return logEntry{text: line, severity: plainSeverity(line)}
+}
+
+// parseRedis reads a line of Redis and its like; ok is false of any other.
+func parseRedis(line string) (entry logEntry, ok bool) {
+	if line == "" || !isDigit(line[0]) {
+		return logEntry{}, false
+	}
+	m := redisLine.FindStringSubmatch(line[:min(len(line), levelReach)])
+	if m == nil {
+		return logEntry{}, false
+	}
+	level := map[string]severity{".": severityDebug, "-": severityDebug, "*": severityInfo, "#": severityWarning}[m[1]]
+	if level == severityWarning { // it is the highest that there is
+		level = max(level, plainSeverity(line))
+	}
+	return logEntry{text: line, severity: level}, true
 }
 
 // levelReach is how far into a line nginx, gunicorn and others write their level in brackets.

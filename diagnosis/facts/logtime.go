@@ -11,10 +11,14 @@ var stamp = regexp.MustCompile(`(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d:\d\d)(
 // stampReach is how far into a line its time may stand.
 const stampReach = 120
 
+// wordStamp is a time whose month is a word: Redis' "18 Nov 2026 14:19:42.404" and Boost's "2026-Nov-18 14:19:57.123456".
+var wordStamp = regexp.MustCompile(`\b(?:(\d\d) ([A-Z][a-z]{2}) (\d{4})|(\d{4})-([A-Z][a-z]{2})-(\d\d))[ T](\d\d:\d\d:\d\d)`)
+
 func timeOf(line string) time.Time {
-	m := stamp.FindStringSubmatch(line[:min(len(line), stampReach)])
+	line = line[:min(len(line), stampReach)]
+	m := stamp.FindStringSubmatch(line)
 	if m == nil {
-		return time.Time{}
+		return timeInWords(line)
 	}
 	zone := m[5]
 	if zone == "" {
@@ -26,6 +30,19 @@ func timeOf(line string) time.Time {
 	at, err := time.Parse(time.RFC3339, m[1]+"-"+m[2]+"-"+m[3]+"T"+m[4]+zone)
 	if err != nil {
 		return time.Time{} // no time that there is, such as 25:00
+	}
+	return at
+}
+
+func timeInWords(line string) time.Time {
+	m := wordStamp.FindStringSubmatch(line)
+	if m == nil {
+		return time.Time{}
+	}
+	day, month, year := m[1]+m[6], m[2]+m[5], m[3]+m[4]
+	at, err := time.Parse("02 Jan 2006 15:04:05", day+" "+month+" "+year+" "+m[7])
+	if err != nil {
+		return time.Time{}
 	}
 	return at
 }

@@ -126,7 +126,7 @@ var exitRules = []Rule{
 			}
 			return exitFinding(
 				c,
-				fmt.Sprintf("The program in %s panics: %s", c.Words(), words.Cited(words.ClipMiddle(line.Example, 160))),
+				fmt.Sprintf("The program in %s panics: %s", c.Words(), words.Cited(facts.Short(line.Example, 160))),
 				"Read the panic below.",
 				High,
 			)
@@ -257,7 +257,7 @@ func programError(c *facts.Container) *Finding {
 		f.Shown = []facts.Evidence{c.WaitingEvidence()}
 	}
 	if line, ok := c.Log.Worst(); ok {
-		f.What += fmt.Sprintf(" after %s", words.Cited(words.ClipMiddle(line.Example, 240)))
+		f.What += fmt.Sprintf(" after %s", words.Cited(facts.Short(line.Example, 240)))
 		f.Sure, f.Unsure = Medium, "It's the worst line of its log, but not a failure that I know."
 		f.Subject = facts.Ref{
 			Kind:      facts.KindDependency,
@@ -271,7 +271,7 @@ func programError(c *facts.Container) *Finding {
 		strangeValue(c, f, line)
 		quoteAll(c, f)
 	} else if line, ok := c.Log.LastWords(); ok {
-		f.What += fmt.Sprintf("; its last words are %s", words.Cited(words.ClipMiddle(line.Example, 160)))
+		f.What += fmt.Sprintf("; its last words are %s", words.Cited(facts.Short(line.Example, 160)))
 		f.Unsure = "No line of its log is an error; this is the last one."
 		f.show(c.LogEvidence(line), false)
 	}

@@ -165,7 +165,7 @@ func failedJob(s *facts.Snapshot, j *batchv1.Job, c batchv1.JobCondition) *Findi
 				}
 			}
 			if ok {
-				f.What = fmt.Sprintf("Job %s has failed (%s): %s", j.Name, c.Reason, words.Cited(words.ClipMiddle(line.Example, 160)))
+				f.What = fmt.Sprintf("Job %s has failed (%s): %s", j.Name, c.Reason, words.Cited(facts.Short(line.Example, 160)))
 				f.show(inst.LogEvidence(line), true)
 			}
 		}

@@ -39,7 +39,7 @@ func errorsWhileReady(s *facts.Snapshot) []*Finding {
 			continue
 		}
 		f := &Finding{
-			What:   fmt.Sprintf("The program in %s reports again and again: %s", c.Words(), words.Cited(words.ClipMiddle(line.Example, 100))),
+			What:   fmt.Sprintf("The program in %s reports again and again: %s", c.Words(), words.Cited(facts.Short(line.Example, 100))),
 			Effect: FailsReady, Level: Degraded, Sure: Low, Unsure: "Its pods are ready; only the log says so.",
 			Shown: []facts.Evidence{c.LogEvidence(line)},
 			Remedy: Remedy{

@@ -39,7 +39,7 @@ var refusalRules = []Rule{
 			f := refusedRule(c, "dependency-denied", "Give the user that %s names the right that the message is about.")
 			if f != nil {
 				why, _ := c.Log.Explain()
-				f.What += " denies access: " + words.Cited(words.ClipMiddle(why.Said, leastReason))
+				f.What += " denies access: " + words.Cited(facts.Short(why.Said, leastReason))
 			}
 			return f
 		},
@@ -162,7 +162,7 @@ func schemaMissing(c *facts.Container) *Finding {
 	}
 	to := c.Dependency(why)
 	f := dependencyFinding(c, why, c.Owner.Ref,
-		fmt.Sprintf("The database of %s lacks what it asks for: %s", c.Owner.Ref.Name, words.Cited(words.ClipMiddle(why.Said, leastReason))),
+		fmt.Sprintf("The database of %s lacks what it asks for: %s", c.Owner.Ref.Name, words.Cited(facts.Short(why.Said, leastReason))),
 		"Run the migration, or go back to the version that fits the schema.", facts.Ref{})
 	f.Key, f.Product, f.Host, f.Target = "schema", to.Product, to.Host, "schema"
 	f.Sure, f.Unsure = Medium, "The program may ask another database than it should."
