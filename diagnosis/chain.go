@@ -172,6 +172,9 @@ func explains(a *root, b *rules.Finding) bool {
 	if b.Because != (facts.Ref{}) && b.Because == a.Subject && !a.Rule.Risk {
 		return true
 	}
+	if saysWhy(a.Finding, b) {
+		return true
+	}
 	if breaksCalled(a, b) || b.Rule.Risk && !a.Rule.Risk && a.Subject == b.Subject {
 		return true // a full quota needs no warning that it is nearly full
 	}
@@ -205,6 +208,12 @@ func explains(a *root, b *rules.Finding) bool {
 // within says that the pods of b are among those of a.
 func within(b, a []*corev1.Pod) bool {
 	return len(b) > 0 && !slices.ContainsFunc(b, func(p *corev1.Pod) bool { return !slices.Contains(a, p) })
+}
+
+// saysWhy says that a is what was found in the log of what b calls.
+func saysWhy(a, b *rules.Finding) bool {
+	return b.Callee != (facts.Ref{}) && !a.Rule.Risk && slices.Contains(a.Hits, b.Callee) &&
+		(a.Rule.Class == rules.ClassDependency || a.Rule.Class == rules.ClassCrash || a.Rule.Class == rules.ClassStorage)
 }
 
 // breaksCalled says that a is why a Service that b needs does not answer.

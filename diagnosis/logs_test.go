@@ -160,7 +160,7 @@ func TestATracebackEndsWithItsErrorWhateverItsName(t *testing.T) {
 	require.Equal(
 		t,
 		"The program in container orders ends with exit code 1 after “django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting "+
-			"must not be empty.”, so every pod of orders keeps crashing.",
+			"must not be empty”, so every pod of orders keeps crashing.",
 		d.Summary,
 	)
 }

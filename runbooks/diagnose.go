@@ -155,6 +155,8 @@ func TakeSnapshot(
 	subject = about(s)
 	reading := read(ctx, c, namespace, facts.WantedLogs(s, subject), facts.WantedImages(s, subject))
 	reading.into(s)
+	callees := read(ctx, c, namespace, withinReach(facts.WantedCallees(s, subject), namespace, allowed), nil)
+	callees.into(s)
 	wanted := diagnosis.WantedBeyond(s, subject)
 	if len(wanted) == 0 {
 		return s, subject, nil
@@ -164,6 +166,9 @@ func TakeSnapshot(
 	s = facts.NewSnapshot(now, slices.Concat(objects, further), slices.Concat(holes, more, refused))
 	subject = about(s)
 	reading.into(s)
+	callees.into(s)
+	beyondCallees := withinReach(facts.WantedCallees(s, subject), namespace, allowed)
+	read(ctx, c, namespace, beyondCallees[:min(max(0, facts.MaxCalleeLogs-len(callees.logs)), len(beyondCallees))], nil).into(s)
 	var logs []facts.LogRequest
 	for _, w := range wanted {
 		if !w.FromLog && allowed != nil && allowed(w.Ref.Namespace) {
@@ -172,6 +177,13 @@ func TakeSnapshot(
 	}
 	read(ctx, c, namespace, logs[:min(max(0, facts.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
 	return s, subject, nil
+}
+
+// withinReach leaves out the logs of namespaces that the answer may not be about.
+func withinReach(logs []facts.LogRequest, namespace string, allowed func(namespace string) bool) []facts.LogRequest {
+	return slices.DeleteFunc(logs, func(r facts.LogRequest) bool {
+		return r.Namespace != namespace && (allowed == nil || !allowed(r.Namespace))
+	})
 }
 
 // The errors of a cluster that can't be asked.

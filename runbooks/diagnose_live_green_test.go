@@ -75,9 +75,18 @@ func TestTheFirstLineNamesWhatGreenPodsSay(t *testing.T) {
 			says: "The database of tenants lacks what it asks for: “relation \"tenants\" does not exist”, so tenants is failing although the pods " +
 				"are ready.",
 		},
+		"a callee whose own log says why": {
+			rule: "callee-reports", made: made(
+				app("basket", "12346", naming("SESSION_STORE", "sessions:80"),
+					thatSays(5, "ERROR could not store session: OOM command not allowed when used memory > 'maxmemory'.")),
+				serviceOf("sessions", http),
+				app("sessions", "12346", httpPort, thatSays(5, "WARNING: can't evict: out of memory, maxmemory reached"))),
+			says: "Service sessions says of itself: “can't evict: out of memory, maxmemory reached”, so basket is failing although the pods " +
+				"are ready.",
+		},
 		"an error of its own": {
 			rule: "errors-while-ready", made: made(app("prices", "12346", thatSays(5, "ERROR ZeroDivisionError: division by zero"))),
-			says: "The program in container app reports again and again: “ERROR ZeroDivisionError: division by zero”, so prices is failing " +
+			says: "The program in container app reports again and again: “ZeroDivisionError: division by zero”, so prices is failing " +
 				"although " +
 				"the pods are ready.",
 		},

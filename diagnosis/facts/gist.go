@@ -11,21 +11,21 @@ var (
 	// before is what a line of a log says before it says what is wrong, one piece at a time: when, how bad, who, in which thread, for which
 	// request, and where in the program.
 	before = []*regexp.Regexp{
-		regexp.MustCompile(`^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]+ [.*#-] `),                            // Redis
+		regexp.MustCompile(`^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]+ [.*#-] `),                                 // Redis
 		regexp.MustCompile(`^\[?\d{4}[-/](?:\d\d|[A-Z][a-z]{2})[-/]\d\d[T ][\d:.,]+(?:Z| ?[+-]\d\d:?\d\d)?\]?\s*`), // a moment
 		regexp.MustCompile(`^\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?\s+`),
-		regexp.MustCompile(`^UTC (?:\[\d+\] )?(?:\S+@\S+ )?`), // PostgreSQL
-		regexp.MustCompile(`^\d+ \[\w+\] \[MY-\d+\] \[\w+\] `), // MySQL
+		regexp.MustCompile(`^UTC (?:\[\d+\] )?(?:\S+@\S+ )?`),             // PostgreSQL
+		regexp.MustCompile(`^\d+ \[\w+\] \[MY-\d+\] \[\w+\] `),            // MySQL
 		regexp.MustCompile(`^\d+ --- (?:\[[^\]]*\] )*[\w.$\[\]/-]+\s*: `), // Spring Boot
 		regexp.MustCompile(`^[\[<(]?(?:DEBUG|INFO|NOTICE|LOG|WARN(?:ING)?|ERROR|ERR|FATAL|CRIT(?:ICAL)?|PANIC|SEVERE)[\]>)]?(?:\s*[:|-]\s*|\s+)`),
 		regexp.MustCompile(`^(?:[\[<(](?i:debug|info|notice|warn(?:ing)?|error|err|fatal|crit(?:ical)?|panic|severe)[\]>)]:?\s*|` +
 			`(?i:debug|info|notice|warn(?:ing)?|error|err|fail|fatal|crit(?:ical)?|panic|severe): )`),
-		regexp.MustCompile(`^<\d+\.\d+\.\d+> `),                                                                // a process of Erlang
-		regexp.MustCompile(`^in [\w.]+: `),                                                                       // Flask
-		regexp.MustCompile(`^\([\w./-]+\.\w{1,4}:\d+(?::\w+)?\)\s*`),                                            // (Handler.h:128:Store)
+		regexp.MustCompile(`^<\d+\.\d+\.\d+> `),                                                                     // a process of Erlang
+		regexp.MustCompile(`^in [\w.]+: `),                                                                          // Flask
+		regexp.MustCompile(`^\([\w./-]+\.\w{1,4}:\d+(?::\w+)?\)\s*`),                                                // (Handler.h:128:Store)
 		regexp.MustCompile(`^\[?[\w./-]+\.(?:go|py|[cm]?[jt]sx?|java|rb|cs|cc|cpp|h|rs|php|scala|kt):\d+[\]:]*\s+`), // main.go:88:
-		regexp.MustCompile(`^plugin/errors: \d+ `), // CoreDNS
-		regexp.MustCompile(`^(?:[a-zA-Z_][\w-]*\.)*[A-Za-z_][\w$]*(?:\[\d+\]:|\s+:|\s+-) `), // a logger
+		regexp.MustCompile(`^plugin/errors: \d+ `),                                                                  // CoreDNS
+		regexp.MustCompile(`^(?:[a-zA-Z_][\w-]*\.)*[A-Za-z_][\w$]*(?:\[\d+\]:|\s+:|\s+-) `),                         // a logger
 		regexp.MustCompile(`^(?:(?:Unhandled|Uncaught) (?:exception|error)[.:]? |Uncaught |Exception in thread "[^"]*" )`),
 		regexp.MustCompile(`^- `),
 	}
@@ -42,6 +42,8 @@ var (
 	// plainError are names that say no more than that it is an error.
 	plainError = regexp.MustCompile(`^(?:(?:Error|Exception|RuntimeError|RuntimeException|ReplyError|ResponseError|OperationalError|` +
 		`DatabaseError|InternalError|IllegalStateException|ServiceException|RpcException|StatusCode|panic): )+`)
+	// explained is a code with what it means in brackets.
+	explained = regexp.MustCompile(`^([A-Z][A-Z0-9]*_[A-Z0-9_]+) \((.{20,})\)$`)
 	// newSentence is a full stop behind which another sentence begins.
 	newSentence = regexp.MustCompile(`[.!] +[A-Z]`)
 	// decides are the parts of a clause that tell whom or what it is about: a URL, a host with its port, a code, what stands in quotes.
@@ -96,6 +98,14 @@ func withoutBefore(said string) string {
 // Short is the gist of a line in at most limit characters. It keeps the reason at the bottom of what is wrapped and the clauses that name
 // an address, a code or something in quotes, and leaves out whole clauses before it cuts between words.
 func Short(line string, limit int) string {
+	said := strings.TrimSuffix(short(line, limit), ".")
+	if strings.HasSuffix(said, ")") && !strings.Contains(said, "(") {
+		said = strings.TrimSuffix(said, ")")
+	}
+	return said
+}
+
+func short(line string, limit int) string {
 	said := strings.Join(strings.Fields(Gist(line)), " ")
 	fits := func(text string) bool { return utf8.RuneCountInString(text) <= limit }
 	if fits(said) {
@@ -149,6 +159,13 @@ func clauses(said string, fits func(string) bool) string {
 		}
 		if names == "" || from == last {
 			tries = append(tries, reason)
+		}
+	}
+	if m := explained.FindStringSubmatch(parts[last]); m != nil { // a code, and in brackets what it means
+		tries = append(tries, m[1]+": "+m[2])
+		inner := splitClauses(m[2])
+		for from := 1; from < len(inner); from++ {
+			tries = append(tries, m[1]+": "+strings.Join(inner[from:], ": "), strings.Join(inner[from:], ": "))
 		}
 	}
 	for _, said := range tries {

@@ -46,7 +46,8 @@ func TestTheShortOfALineKeepsWhatDecides(t *testing.T) {
 			"Unhandled exception. Azure.Identity.CredentialUnavailableException: WorkloadIdentityCredential authentication unavailable. The " +
 				"workload options are not fully configured. See the troubleshooting guide for more information. " +
 				"https://aka.ms/azsdk/net/identity/workloadidentitycredential/troubleshoot",
-			"CredentialUnavailableException: WorkloadIdentityCredential authentication unavailable. The workload options are not fully configured.", 140,
+			"CredentialUnavailableException: WorkloadIdentityCredential authentication unavailable. The workload options are not fully " +
+				"configured.", 140,
 		},
 		"Spring": {
 			"2026-11-07 13:12:04.764 ERROR 1 --- [nio-8080-exec-1] o.h.engine.jdbc.spi.SqlExceptionHelper   : The MySQL server is running with " +
@@ -63,6 +64,12 @@ func TestTheShortOfALineKeepsWhatDecides(t *testing.T) {
 			"rpc error: code = Internal desc = failed to charge card: could not charge the card: rpc error: code = Unavailable desc = connection " +
 				"error: desc = \"transport: Error while dialing: dial tcp 10.0.3.4:50051: connect: connection refused\"",
 			"Error while dialing: dial tcp 10.0.3.4:50051: connect: connection refused\"", 80,
+		},
+		"a code, and in brackets what it means": {
+			"[2026-11-18 14:19:57,123] INFO [QuorumController id=1] CreateTopics result(s): CreatableTopic(name='__consumer_offsets', " +
+				"numPartitions=50): INVALID_REPLICATION_FACTOR (Unable to replicate the partition 3 time(s): The target replication factor of 3 " +
+				"cannot be reached because only 1 broker(s) are registered.) (org.apache.kafka.controller.ReplicationControlManager)",
+			"The target replication factor of 3 cannot be reached because only 1 broker(s) are registered", 107,
 		},
 		"PostgreSQL": {
 			"2026-11-18 14:19:57.123 UTC [4711] FATAL:  the database system is in recovery mode",
@@ -85,7 +92,8 @@ func TestTheShortOfALineKeepsWhatDecides(t *testing.T) {
 func TestTheShortOfALineIsPartOfItAndFits(t *testing.T) {
 	t.Parallel()
 	piece := rapid.SampledFrom([]string{
-		"ERROR", "[main]", "2026-11-18T14:19:57Z", "error:", "java.io.IOException:", "Caused by:", "no space left on device", ". The disk is full",
+		"ERROR", "[main]", "2026-11-18T14:19:57Z", "error:", "java.io.IOException:", "Caused by:", "no space left on device",
+		". The disk is full",
 		"(a.b.C)", "http://x.y:80/z", ": ", "é", "---> ", "\"name\"", "  ", "{\"a\":1}", "level=warn", strings.Repeat("long", 30),
 	})
 	rapid.Check(t, func(t *rapid.T) {
@@ -94,7 +102,7 @@ func TestTheShortOfALineIsPartOfItAndFits(t *testing.T) {
 		got := facts.Short(line, limit)
 		require.LessOrEqual(t, utf8.RuneCountInString(got), limit)
 		require.True(t, utf8.ValidString(got))
-		for _, word := range strings.Fields(got) {
+		for word := range strings.FieldsSeq(got) {
 			require.True(t, word == "…" || strings.Contains(line, strings.TrimRight(word, ":")), "%q is made up", word)
 		}
 	})

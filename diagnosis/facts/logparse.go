@@ -74,7 +74,7 @@ var (
 		`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|(?:uncaught|unhandled) ?exception`,
 	)
 	// alarms are said as information by what stops working for them.
-	alarms       = regexp.MustCompile(diskAlarm)
+	alarms       = regexp.MustCompile(diskAlarm + `|memory resource limit alarm set`)
 	troubleWords = regexp.MustCompile(
 		`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|(?-i:\bE[A-Z]{4,}\b)`,
 	)
@@ -144,7 +144,8 @@ func parseLine(line string) logEntry {
 	if entry.severity > severityUnknown && entry.severity < severityFatal && ofClients.MatchString(entry.text) {
 		entry.severity = severityInfo
 	}
-	if entry.severity == severityInfo && strings.Contains(entry.text, "isk ") && alarms.MatchString(entry.text) {
+	mayAlarm := strings.Contains(entry.text, "isk ") || strings.Contains(entry.text, "alarm")
+	if entry.severity == severityInfo && mayAlarm && alarms.MatchString(entry.text) {
 		entry.severity = severityWarning
 	}
 	if entry.severity > severityUnknown && wrapperWords.MatchString(entry.text) {
@@ -326,7 +327,7 @@ func jsonEntry(line string) (entry logEntry, level severity, ok bool) {
 		break
 	}
 	level = entry.severity
-	parts := mongodSays(fields)
+	var parts []string
 	for _, key := range wordFields {
 		part := ""
 		switch value := fields[key].(type) {
@@ -340,6 +341,7 @@ func jsonEntry(line string) (entry logEntry, level severity, ok bool) {
 			parts = append(parts, part)
 		}
 	}
+	parts = append(parts, mongodSays(fields)...) // the reason comes last, as in other lines
 	if len(parts) == 0 {
 		return logEntry{}, level, false
 	}
@@ -370,6 +372,9 @@ func mongodSays(fields map[string]any) []string {
 		case map[string]any:
 			for _, inner := range []string{"msg", "errmsg", "error_str"} {
 				if text, ok := value[inner].(string); ok && text != "" {
+					if code, _ := value["codeName"].(string); code != "" && !strings.Contains(text, code) {
+						text = code + ": " + text
+					}
 					parts = append(parts, firstLines(text))
 				}
 			}

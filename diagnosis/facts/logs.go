@@ -58,6 +58,7 @@ type LogLine struct {
 	severity severity
 	count    int
 	at       time.Time // of its last line; zero where the log tells no times
+	since    time.Time // of its first line; zero where the log tells no times
 	last     int       // the number of its last line
 }
 
@@ -122,6 +123,7 @@ func (s *Snapshot) read(request LogRequest, raw []byte) *Log {
 		t.last = view.lines
 		t.Example = entry.text
 		t.at = Latest(t.at, entry.at)
+		t.since = Earliest(t.since, entry.at)
 		t.severity = max(t.severity, entry.severity)
 	}
 	slices.SortStableFunc(view.Templates, func(a, b *LogLine) int { return cmp.Compare(a.last, b.last) })

@@ -57,6 +57,7 @@ var failureClasses = []FailureClass{
 			"dependency-denied",
 			"dependency-read-only",
 			"dependency-no-instance",
+			"callee-reports",
 			"identity-refused",
 			"schema-missing",
 			"api-forbidden",

@@ -262,6 +262,9 @@ func logRule(id string, wording func(c *facts.Container, named string) string, f
 // diskFull is about a program that ends for it, or that is ready and can't write: what calls it fails then.
 func diskFull(c *facts.Container) *Finding {
 	const fix = "Free or enlarge the volume it writes to."
+	if f := diskOfCalled(c, fix); f != nil {
+		return f
+	}
 	noSpace := func(c *facts.Container, _ string) string { return words.Capital(c.Words()) + " has no disk space left" }
 	if f := logRule("disk-full", noSpace, fix)(c); f != nil {
 		return f
@@ -274,6 +277,25 @@ func diskFull(c *facts.Container) *Finding {
 		What: noSpace(c, ""), Sure: Medium, Unsure: "Its pods are ready; only the log says so.", Shown: []facts.Evidence{c.LogEvidence(why.Line)},
 		Remedy: Remedy{Text: fix, Command: fmt.Sprintf("kubectl exec %s -c %s -n %s -- df -h", c.Pod.Name, c.Spec.Name, c.Pod.Namespace)},
 	}
+}
+
+// diskOfCalled is the full disk of what a program calls: its log quotes the database's refusal.
+func diskOfCalled(c *facts.Container, fix string) *Finding {
+	why, ok := c.Log.Explain()
+	if !ok || why.ID != "disk-full" || facts.ProductIn(why.Line) == "" {
+		return nil
+	}
+	to := c.Dependency(why)
+	if _, own := c.Serves(to.Product, ""); own || to.Product == "" {
+		return nil
+	}
+	f := dependencyFinding(c, why, to.Subject, to.Words+" has no disk space left", fix, facts.Ref{})
+	f.Product, f.Host, f.Target = to.Product, to.Host, to.Target()
+	f.Sure, f.Unsure = Medium, "Only the log of what calls it says so."
+	if to.Subject.Kind == facts.KindService {
+		f.Calls = []facts.Ref{to.Subject}
+	}
+	return f
 }
 
 func missingVariable(c *facts.Container) *Finding {

@@ -34,6 +34,9 @@ func errorsWhileReady(s *facts.Snapshot) []*Finding {
 		if why, ok := c.Log.Explain(); ok && c.Log.Persists(why.Line, s.Now()) {
 			continue // the rules about dependencies say more
 		}
+		if _, ok := c.Reported(); ok {
+			continue // calleeReports says why
+		}
 		line, ok := c.Log.Repeated(s.Now())
 		if !ok {
 			continue
@@ -79,6 +82,11 @@ func findInReady(s *facts.Snapshot, add func(*Rule, *Finding)) {
 			f := table[i].container(c)
 			if f == nil {
 				continue
+			}
+			if reported, ok := c.Reported(); ok && saysLess(table[i].ID, why, reported) {
+				break // calleeReports says more
+			} else if ok {
+				withReported(f, reported)
 			}
 			fillContainer(c, f)
 			f.Pods, f.State, f.Effect, f.Level = nil, "", FailsReady, Degraded

@@ -102,6 +102,7 @@ type Finding struct {
 	Hits    []facts.Ref
 	Calls   []facts.Ref       // Services without which it would not be: what breaks one of them explains it
 	Because facts.Ref         // what is known to explain it, whatever the classes: an operator's object, a Job; zero where nothing is
+	Callee  facts.Ref         // the workload whose own log says why: what is found there explains it
 	Beyond  []facts.Elsewhere // what it may depend on in other namespaces, to be read if it was not
 	Product string            // what a dependency is, when its words tell: "MySQL"
 	Host    string            // where it is, when they say
@@ -154,7 +155,7 @@ var table = slices.Concat(
 	storagePodRules, schedulingRules, lifecyclePodRules, // pods
 	nodeRules, admissionRules, rolloutRules, jobRules, storageRules, serviceRules, ingressRules, certificateRules,
 	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules, goneRules,
-	readyRules, greenCallRules, operatorRules, gatewayRules, ingressLogRules,
+	readyRules, calleeRules, greenCallRules, operatorRules, gatewayRules, ingressLogRules,
 	adviceRules,
 )
 
