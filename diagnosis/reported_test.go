@@ -215,7 +215,7 @@ func TestFewLogsOfCalleesAreWanted(t *testing.T) {
 	t.Parallel()
 	var hosts []string
 	var objects []runtime.Object
-	for _, name := range strings.Split("alpha beta gamma delta epsilon zeta theta kappa lambda sigma", " ") {
+	for name := range strings.SplitSeq("alpha beta gamma delta epsilon zeta theta kappa lambda sigma", " ") {
 		objects = append(objects, service(name, 3)...)
 		hosts = append(hosts, name+":80")
 	}

@@ -219,8 +219,8 @@ var (
 	quoted = regexp.MustCompile(`["'\x60]([\w./-]{3,60})["'\x60]`)
 	words5 = regexp.MustCompile(`[a-z]{5,}`)
 	plain  = regexp.MustCompile(`^(?:error|errors|failed|failure|exception|request|requests|service|server|client|connection|connect|could|` +
-		`cannot|after|before|while|which|because|their|there|timeout|timed|retry|retrying|again|unable|message|status|internal|unknown|code|cluster|` +
-		`local|svc|http|https|response|handler|caused|warning|calling|called|return|returned|invalid|unexpected)$`)
+		`cannot|after|before|while|which|because|their|there|timeout|timed|retry|retrying|again|unable|message|status|internal|unknown|code|` +
+		`cluster|local|svc|http|https|response|handler|caused|warning|calling|called|return|returned|invalid|unexpected)$`)
 )
 
 // sameSentence is how many long words two lines share where one quotes the other.
