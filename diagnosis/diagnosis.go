@@ -207,7 +207,7 @@ func (d Diagnosis) conclude(s *facts.Snapshot, subject facts.Ref) (verdict Verdi
 		name += " in " + subject.Namespace
 	}
 	if w := s.Workload(subject); w != nil && w.Desired == 0 && w.Ref.Kind != facts.KindDaemonSet {
-		return Healthy, name + " is scaled to zero and nothing asks for it."
+		return Healthy, fmt.Sprintf("%s is scaled to zero%s.", name, atZero(s, w.Ref))
 	}
 	return Healthy, fmt.Sprintf("%s is healthy (%s).", name, words.Count(d.Checks, "check"))
 }

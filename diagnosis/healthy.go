@@ -75,7 +75,7 @@ func healthyWorkloads(s *facts.Snapshot, near facts.Surroundings, touched map[fa
 			lines = append(lines, fmt.Sprintf("No node matches %s.", w.Ref.Words()))
 			continue
 		case w.Desired == 0:
-			lines = append(lines, fmt.Sprintf("%s is scaled to zero and nothing asks for it.", w.Ref.Words()))
+			lines = append(lines, fmt.Sprintf("%s is scaled to zero%s.", w.Ref.Words(), atZero(s, w.Ref)))
 			continue
 		case w.Desired < 0:
 			lines = append(lines, fmt.Sprintf("%s has %s.", w.Ref.Words(), words.Count(w.Ready, "ready pod")))
@@ -97,6 +97,14 @@ func healthyWorkloads(s *facts.Snapshot, near facts.Surroundings, touched map[fa
 		lines = append(lines, line+oldRestarts(w)+".")
 	}
 	return lines
+}
+
+// atZero says why a workload may rest without pods.
+func atZero(s *facts.Snapshot, w facts.Ref) string {
+	if why := rules.IdleWords(s, w); why != "" {
+		return why
+	}
+	return " and nothing asks for it"
 }
 
 // oldRestarts mentions restarts that are over, to explain the number that kubectl shows.
@@ -149,6 +157,11 @@ func healthyRest(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 		}
 		if until := rules.Moments(c, "status", "notAfter"); !until.IsZero() {
 			lines = append(lines, fmt.Sprintf("Certificate %s is valid until %s.", c.GetName(), facts.When(until)))
+		}
+	}
+	for _, o := range s.OfKind(facts.KindScaledObject) {
+		if target := facts.ScaleTarget(o); fine(facts.RefOf(o.GetKind(), o)) && s.Workload(target) != nil {
+			lines = append(lines, fmt.Sprintf("%s %s scales %s.", o.GetKind(), o.GetName(), target.Words()))
 		}
 	}
 	for _, o := range s.Routes() {

@@ -54,7 +54,7 @@ var errNotAsked = &algesta.Error{Kind: algesta.ErrNotAsked, Message: algesta.Say
 // sometimes are the kinds that are read only where something refers to them, or where something is wrong.
 var sometimes = []string{
 	"configmaps", "limitranges", "ingressclasses", "persistentvolumeclaims", "storageclasses", "podmetrics", "namespaces",
-	"certificaterequests", "issuers", "orders", "challenges", "clusterissuers", eventsOfNodes,
+	"certificaterequests", "issuers", "orders", "challenges", "clusterissuers", "persistentvolumes", "leases", eventsOfNodes,
 }
 
 // observation gathers lists that were read at once.
@@ -78,6 +78,9 @@ type observation struct {
 	daemonSets   appsv1.DaemonSetList
 	jobs         batchv1.JobList
 	autoscalers  autoscalingv2.HorizontalPodAutoscalerList
+	nodes        corev1.NodeList
+	budgets      policyv1.PodDisruptionBudgetList
+	claims       corev1.PersistentVolumeClaimList
 }
 
 // Observe reads a namespace as a diagnosis needs it: one live LIST per kind, at once, at most 20 where nothing is wrong; a list
@@ -110,9 +113,9 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 	o.list(ctx, "services", namespace, &corev1.ServiceList{})
 	o.list(ctx, "endpointslices", namespace, &discoveryv1.EndpointSliceList{})
 	o.list(ctx, "horizontalpodautoscalers", namespace, &o.autoscalers)
-	o.list(ctx, "nodes", "", &corev1.NodeList{})
+	o.list(ctx, "nodes", "", &o.nodes)
 	o.list(ctx, "resourcequotas", namespace, &corev1.ResourceQuotaList{})
-	o.list(ctx, "poddisruptionbudgets", namespace, &policyv1.PodDisruptionBudgetList{})
+	o.list(ctx, "poddisruptionbudgets", namespace, &o.budgets)
 	o.list(ctx, "statefulsets", namespace, &o.statefulSets)
 	o.list(ctx, "daemonsets", namespace, &o.daemonSets)
 	o.list(ctx, "jobs", namespace, &o.jobs)
@@ -157,7 +160,7 @@ func (o *observation) further(ctx context.Context) {
 		o.list(ctx, "configmaps", o.namespace, &corev1.ConfigMapList{}) // they name what is called
 	}
 	if slices.ContainsFunc(o.pods.Items, claims) {
-		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
+		o.list(ctx, "persistentvolumeclaims", o.namespace, &o.claims)
 		if anyUnhealthy { // a pod whose claim has no volume is not ready
 			o.list(ctx, "storageclasses", "", &storagev1.StorageClassList{})
 		}
@@ -168,7 +171,17 @@ func (o *observation) further(ctx context.Context) {
 	if o.bare() || anyUnhealthy && o.lacksPods() {
 		o.space(ctx)
 	}
+	if o.drains() {
+		o.nodeEvents(ctx)
+	}
+	if o.unattended() {
+		o.leases(ctx)
+	}
 	o.work.Wait()
+	if slices.ContainsFunc(o.claims.Items, pending) {
+		o.list(ctx, "persistentvolumes", "", &corev1.PersistentVolumeList{})
+		o.work.Wait()
+	}
 	if o.unissued() { // the chain from a certificate down to its cause
 		for _, kind := range []schema.GroupVersionKind{
 			{Group: certManager, Version: "v1", Kind: "CertificateRequestList"},
@@ -253,6 +266,8 @@ func takesConfigMaps(pod corev1.PodSpec) bool {
 func claims(p corev1.Pod) bool {
 	return slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil || v.Ephemeral != nil })
 }
+
+func pending(c corev1.PersistentVolumeClaim) bool { return c.Status.Phase == corev1.ClaimPending }
 
 // unissued reports whether a certificate is not ready, or was to be renewed.
 func (o *observation) unissued() bool {

@@ -90,6 +90,13 @@ func TestTheFirstLineNamesWhatGreenPodsSay(t *testing.T) {
 				"although " +
 				"the pods are ready.",
 		},
+		"a server that the resolver asks in vain": {
+			rule: "dns-upstream-silent",
+			made: made(app("resolver", "12346", image("registry.k8s.io/coredns/coredns:v1.11.3"), thatSays(5,
+				"[ERROR] plugin/errors: 2 sap.corp.example.com. A: read udp 10.244.0.11:41822->10.1.0.4:53: i/o timeout"))),
+			says:    "CoreD… gets no answer from 10.1.0.4.", // NS stands for the namespace
+			command: "kubectl logs resolver-",
+		},
 		"a port on which it doesn't listen": {
 			rule: "listens-elsewhere", about: "service/tiles",
 			made:    made(serviceOf("tiles", http), app("tiles", "12346", thatSays(1, "Server listening on http://0.0.0.0:8080"))),

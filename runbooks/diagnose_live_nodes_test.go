@@ -94,7 +94,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	for pool, change := range map[string]func(*corev1.Node){
 		"cordoned": cordoned, "full": onePod, "tainted": tainted,
 		"lost": nil, "memory": nil, "disk": nil, "pids": nil, "network": nil, "port": nil, "apart": nil, "hung": nil, "planned": nil,
-		"crowded": nil, "scarce": nil, "reserved": nil, "outdated": outdated, "routed": routed,
+		"crowded": nil, "scarce": nil, "reserved": nil, "drained": nil, "outdated": outdated, "routed": routed,
 	} {
 		if change == nil {
 			change = func(*corev1.Node) {}
@@ -129,6 +129,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	w.preempt(t)
 	w.unregisterMetrics(t)
 	w.exhaust(t, "port")
+	w.drain(t, "drained")
 	alone := production(t, w.Cluster)
 	alone.make(t, app("shop", "12345"), serviceOf("shop", intstr.FromInt32(3000)))
 	w.diagnose(t, time.Minute, map[string]brokenCase{
@@ -166,6 +167,11 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			rule: "node-cordoned", about: "node/aks-cordoned",
 			says:    "Node aks-cordoned is cordoned and accepts no new pods.",
 			command: "kubectl uncordon aks-cordoned",
+		},
+		"a drain that waits for a budget": {
+			rule: "drain-blocked", about: "node/aks-drained", explains: []string{"budget-blocks", "node-cordoned"}, onlyEvents: true,
+			says:    "PodDisruptionBudget vault (minAvailable 1 of 1 pod) allows no eviction, so node aks-drained can't be drained.",
+			command: "kubectl describe pdb vault -n NS",
 		},
 		"a node whose kernel hangs": {
 			rule: "node-problem", about: "node/aks-hung", says: "Node aks-hung has a kernel that hangs.", command: "kubectl describe node aks-hung",
@@ -357,6 +363,26 @@ func (w *brokenNamespace) exhaust(t *testing.T, pool string) {
 		FirstTimestamp: metav1.Now(),
 		LastTimestamp:  metav1.Now(),
 		Source:         corev1.EventSource{Component: "kubelet", Host: "aks-" + pool},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+}
+
+// drain cordons a node whose only pod a budget protects, and says of its drain what the upgrader of AKS does.
+func (w *brokenNamespace) drain(t *testing.T, pool string) {
+	t.Helper()
+	w.make(t, app("vault", "12345", onNodes("agentpool", pool)), budgetOf("vault", "vault"))
+	w.await(t, "the budget knows its pod", func() bool {
+		b, err := w.Client.PolicyV1().PodDisruptionBudgets(w.namespace).Get(t.Context(), "vault", metav1.GetOptions{})
+		return err == nil && b.Status.CurrentHealthy == 1
+	})
+	cordon := []byte(`{"spec":{"unschedulable":true}}`)
+	_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "aks-"+pool, types.MergePatchType, cordon, metav1.PatchOptions{})
+	require.NoError(t, err)
+	_, err = w.Client.CoreV1().Events(metav1.NamespaceDefault).Create(t.Context(), &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Name: "drain"},
+		InvolvedObject: corev1.ObjectReference{Kind: "Node", Name: "aks-" + pool, UID: types.UID("aks-" + pool)},
+		Reason:         "Drain", Message: "Eviction blocked by Too Many Requests (usually a pdb): vault-1", Type: corev1.EventTypeWarning, Count: 12,
+		FirstTimestamp: metav1.Now(), LastTimestamp: metav1.Now(), Source: corev1.EventSource{Component: "upgrader"},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 }

@@ -6,12 +6,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
@@ -29,8 +33,13 @@ func conditions(list ...any) map[string]any { return map[string]any{"conditions"
 func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.Private(t))
+	resources := map[string]schema.GroupVersionResource{}
 	write := func(group, kind, plural, name string, spec, status map[string]any) {
-		resource := w.define(t, group, kind, plural)
+		resource, defined := resources[kind]
+		if !defined {
+			resource = w.define(t, group, kind, plural)
+			resources[kind] = resource
+		}
 		made, err := w.dynamic.Resource(resource).Namespace(w.namespace).Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": group + "/v1", "kind": kind, "metadata": map[string]any{"name": name}, "spec": spec,
 		}}, metav1.CreateOptions{})
@@ -44,6 +53,12 @@ func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 		conditions(unmet("Ready", "SecretSyncedError", "could not get secret data from provider: StatusCode=403 Forbidden: not authorized")))
 	write("keda.sh", "ScaledObject", "scaledobjects", "worker", map[string]any{"scaleTargetRef": map[string]any{"name": "worker"}},
 		conditions(unmet("Ready", "ScaledObjectCheckFailed", `TriggerAuthentication.keda.sh "sb-auth" not found`)))
+	write("keda.sh", "ScaledObject", "scaledobjects", "encoder", map[string]any{"scaleTargetRef": map[string]any{"name": "encoder"}},
+		conditions(map[string]any{"type": "Ready", "status": "True"}, map[string]any{"type": "Active", "status": "True"}))
+	_, err := w.dynamic.Resource(resources["ScaledObject"]).Namespace(w.namespace).Patch(t.Context(), "encoder", types.MergePatchType,
+		[]byte(`{"metadata":{"annotations":{"autoscaling.keda.sh/paused-replicas":"0"}}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	w.stall(t, "stalled")
 	write("helm.toolkit.fluxcd.io", "HelmRelease", "helmreleases", "shop", map[string]any{},
 		conditions(unmet("Ready", "UpgradeFailed", "Helm upgrade failed: Deployment.apps \"shop\" is invalid: spec.selector: field is "+
 			"immutable")))
@@ -72,6 +87,16 @@ func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 			rule: "scaler-not-ready", made: made(app("worker", "12346")),
 			says: "ScaledObject worker cannot scale Deployment worker: “TriggerAuthentication.keda.sh \"sb-auth\" not found”.",
 		},
+		"a scaler that is paused": {
+			rule: "scaler-paused", made: made(app("encoder", "12346", replicas(0))),
+			says: "ScaledObject encoder is paused (annotation autoscaling.keda.sh/paused-replicas: 0), so Deployment encoder stays at zero pods " +
+				"although its trigger is active.",
+			command: "kubectl annotate scaledobject/encoder -n NS autoscaling.keda.sh/paused-replicas-",
+		},
+		"a control plane whose controllers stopped": {
+			rule: "control-plane-down", about: "deployment/stalled", explains: []string{"controller-behind"},
+			says: "The kube-controller-manager is down: it has not renewed its Lease since …, and changes of stalled aren't carried out.",
+		},
 		"a release that the cluster refuses": {
 			rule: "release-not-applied", made: made(app("shop", "12346", func(d *appsv1.Deployment) {
 				d.Annotations = map[string]string{"meta.helm.sh/release-name": "shop"}
@@ -99,6 +124,24 @@ func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 			says: "HTTPRoute blog leads to Service blog-svc, which does not exist.",
 		},
 	})
+}
+
+// stall has a Deployment whose controller sees no newer spec of it, and the Lease of a controller manager that leads no more. The one of the
+// sandbox doesn't elect a leader, so nobody renews it.
+func (w *brokenNamespace) stall(t *testing.T, name string) {
+	t.Helper()
+	w.make(t, app(name, "12344"))
+	w.await(t, name+" runs", func() bool {
+		d, err := w.Client.AppsV1().Deployments(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
+		return err == nil && d.Status.AvailableReplicas == 1
+	})
+	w.refuse(t, refusal{"UPDATE", "deployments/status", name}, refusal{"CREATE", "replicasets", name})
+	w.patch(t, "deployments", name, newImage())
+	renewed := metav1.NewMicroTime(time.Now().Add(-20 * time.Minute))
+	_, err := w.Client.CoordinationV1().Leases(metav1.NamespaceSystem).Create(t.Context(), &coordinationv1.Lease{
+		ObjectMeta: named(facts.ControllerManager), Spec: coordinationv1.LeaseSpec{HolderIdentity: new("cp-1"), RenewTime: &renewed},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
 }
 
 // controller is an ingress controller that writes this line.

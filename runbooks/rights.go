@@ -69,6 +69,8 @@ var (
 		"list ingressclasses.networking.k8s.io (cluster-wide)",
 		"list storageclasses.storage.k8s.io (cluster-wide)",
 		"list nodes (cluster-wide)",
+		"list persistentvolumes (cluster-wide)",
+		"get leases.coordination.k8s.io (cluster-wide)", // of the scheduler and the controller manager, in kube-system
 		"list events (cluster-wide)", // what is said about nodes, which is in the namespace default
 		// What the cluster runs for everyone, and what pods call in other namespaces.
 		"get services (cluster-wide)",

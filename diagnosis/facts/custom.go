@@ -241,6 +241,9 @@ func (x *index) connectCustom(s *Snapshot, edge func(from, to Ref)) {
 	}
 	for _, o := range s.OfKind(KindScaledObject) {
 		edge(RefOf(o.GetKind(), o), Ref{KindAutoscaler, o.GetNamespace(), "keda-hpa-" + o.GetName()})
+		if target := ScaleTarget(o); target != (Ref{}) {
+			edge(RefOf(o.GetKind(), o), target)
+		}
 	}
 	for _, o := range s.Routes() {
 		ref := RefOf(o.GetKind(), o)

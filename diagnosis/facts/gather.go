@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -139,6 +140,8 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 		}
 	case *corev1.ObjectReference:
 		s.NotThere[Ref{o.Kind, o.Namespace, o.Name}] = true
+	case *coordinationv1.Lease:
+		s.keepLease(o)
 	case *networkingv1.NetworkPolicy:
 		s.policies = append(s.policies, o)
 	case *unstructured.Unstructured:

@@ -92,6 +92,8 @@ func (s *Snapshot) object(ref Ref) metav1.Object {
 		return find(s.quotas, ref)
 	case "NetworkPolicy":
 		return find(s.policies, ref)
+	case KindScaledObject, KindScaledJob:
+		return find(s.OfKind(ref.Kind), ref)
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func (s *Snapshot) readyLogs(subject Ref, near Surroundings) []LogRequest {
 	slices.SortStableFunc(wanted, func(a, b *Workload) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), newestReady(b)[0].CreationTimestamp.Compare(newestReady(a)[0].CreationTimestamp.Time))
 	})
-	requests := s.controllerLog(near)
+	requests := append(s.controllerLog(near), s.heldLogs(near)...)
 	for _, w := range wanted[:min(len(wanted), MaxReadyLogs-len(requests))] {
 		p := newestReady(w)[0]
 		if c := loudest(p); c != "" {

@@ -70,6 +70,7 @@ type Snapshot struct {
 	keysOf   map[Ref]*Contents // of Secrets and ConfigMaps
 	NotThere map[Ref]bool      // asked for by name, and not there
 	events   map[Ref][]Event
+	leases   map[string]time.Time // of the control plane: when each was renewed
 	logs     map[LogRequest]heldLog
 	images   map[string]ImageState
 	seen     map[Ref]time.Time                      // workloads that were there until then
@@ -116,6 +117,7 @@ func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecke
 		keysOf:     map[Ref]*Contents{},
 		NotThere:   map[Ref]bool{},
 		events:     map[Ref][]Event{},
+		leases:     map[string]time.Time{},
 		logs:       map[LogRequest]heldLog{},
 		images:     map[string]ImageState{},
 		seen:       map[Ref]time.Time{},

@@ -45,6 +45,7 @@ var budgetRules = []Rule{
 		Source:   "PodDisruptionBudget spec.selector",
 		snapshot: budgetMatchesNothing,
 	},
+	drainBlockedRule,
 }
 
 func budgetFinding(b *policyv1.PodDisruptionBudget, what, remedy string) *Finding {

@@ -92,7 +92,7 @@ var failureClasses = []FailureClass{
 	{"P5", "selector, affinity, spread, host port", []string{"node-selector", "pod-affinity", "topology-spread", "host-port"}, ""},
 	{"P6", "volume of a pod that waits for a node", []string{"claim-missing", "claim-unbound", "volume-zone"}, ""},
 	{"P7", "cordoned nodes", []string{"nodes-cordoned", "node-cordoned"}, ""},
-	{"P8", "scheduling gate, or no scheduler", []string{"scheduling-gated", "no-scheduler", "unschedulable"}, ""},
+	{"P8", "scheduling gate, or no scheduler", []string{"scheduling-gated", "no-scheduler", "unschedulable", "control-plane-down"}, ""},
 	{
 		"P9",
 		"the autoscaler of the nodes adds one, or may not",
@@ -154,7 +154,7 @@ var failureClasses = []FailureClass{
 	{"E17", "the load balancer's own probe fails", []string{"azure-probe-path"}, "Only for what Azure makes of a Service's ports."},
 	{
 		"X2", "an operator can't make what it should",
-		[]string{"secret-not-synced", "scaler-not-ready", "release-not-applied", "operator-object-not-ready"},
+		[]string{"secret-not-synced", "scaler-not-ready", "scaler-paused", "release-not-applied", "operator-object-not-ready"},
 		"Live, Applications of Argo CD and Kustomizations are not read: they are kept in a namespace of their own.",
 	},
 	{"E9", "traffic policy Local", []string{"local-traffic-only"}, ""},
@@ -168,7 +168,7 @@ var failureClasses = []FailureClass{
 	{
 		"E12",
 		"names can't be resolved",
-		[]string{"dependency-dns"},
+		[]string{"dependency-dns", "dns-upstream-silent"},
 		"CoreDNS is looked at when a name is not resolved, live with the right to read Services and pods of kube-system.",
 	},
 	{
@@ -251,7 +251,7 @@ var failureClasses = []FailureClass{
 	{"N8", "a single node", []string{"single-node"}, "How many nodes a pool should have is not read."},
 	{"N9", "Kubernetes out of support", []string{"kubernetes-version-ends"}, "AKS alone: its calendar is known as of a day."},
 	{"N10", "network plugin out of support", []string{"kubenet-ends"}, "AKS's kubenet alone, and only where its routes are on the nodes."},
-	{"B1", "budget that blocks drains", []string{"budget-blocks", "budget-unhealthy"}, ""},
+	{"B1", "budget that blocks drains", []string{"budget-blocks", "budget-unhealthy", "drain-blocked"}, ""},
 	{"B2", "budget that matches nothing, or two for one pod", []string{"budget-matches-nothing", "budgets-overlap"}, ""},
 	{"V1", "claim pending", []string{"claim-pending", "claim-unbound"}, ""},
 	{

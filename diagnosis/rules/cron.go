@@ -117,6 +117,7 @@ func cronJobLate(s *facts.Snapshot) []*Finding {
 				Text:    "Look at the active Job; delete it if it hangs.",
 				Command: fmt.Sprintf("kubectl describe job %s -n %s", c.Status.Active[0].Name, c.Namespace),
 			}
+			heldBy(s, f, s.ActiveRuns(c))
 		}
 		found = append(found, f)
 	}
@@ -191,26 +192,19 @@ func cronJobPilesUp(s *facts.Snapshot) []*Finding {
 			continue
 		}
 		ref := facts.RefOf(facts.KindCronJob, c)
-		var active []*batchv1.Job
-		for _, j := range s.Jobs() {
-			if owner := metav1.GetControllerOfNoCopy(j); owner != nil && owner.Kind == ref.Kind && owner.Name == ref.Name &&
-				j.Namespace == ref.Namespace && j.Status.Active > 0 && j.DeletionTimestamp == nil {
-				active = append(active, j)
-			}
-		}
+		active := s.ActiveRuns(c)
 		if len(active) < mostRuns || slices.ContainsFunc(s.Pods(), func(p *corev1.Pod) bool {
 			done, still := holder(s, p) // that one container holds them is told by another rule
 			return done != nil && still != nil && cronJobOf(s, p) == c.Name && p.Namespace == c.Namespace
 		}) {
 			continue
 		}
-		slices.SortStableFunc(active, func(a, b *batchv1.Job) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
 		oldest, newest := active[0], active[len(active)-1]
 		hits := []facts.Ref{ref}
 		for _, j := range active {
 			hits = append(hits, facts.RefOf(facts.KindJob, j))
 		}
-		found = append(found, &Finding{
+		f := &Finding{
 			Subject: ref, Hits: hits, Sure: Medium, Level: Degraded, Since: oldest.CreationTimestamp.Time,
 			Unsure: "The runs may be meant to last that long.",
 			What: fmt.Sprintf("%d runs of CronJob %s are active at once, the oldest since %s: they do not end before the next begins", len(active),
@@ -224,7 +218,12 @@ func cronJobPilesUp(s *facts.Snapshot) []*Finding {
 				Text:    "See why a run does not end; then set concurrencyPolicy Forbid and activeDeadlineSeconds.",
 				Command: fmt.Sprintf("kubectl logs job/%s -n %s", oldest.Name, oldest.Namespace),
 			},
-		})
+		}
+		if _, _, said := s.LastWordsOf(oldest); said {
+			f.What = fmt.Sprintf("%d runs of CronJob %s are active at once, and the oldest doesn't end", len(active), c.Name)
+		}
+		heldBy(s, f, active)
+		found = append(found, f)
 	}
 	return found
 }

@@ -148,7 +148,7 @@ func dependencyRule(id string, wording func(to string) string, fix string) func(
 				c.Snapshot.ClusterDNS(),
 				c.OwnService,
 			)...), append(f.Beyond, facts.Elsewhere{Ref: facts.ClusterDNS})
-			unresolved(c, f, to.Host)
+			unresolved(c, f, to.Host, why.Line.Example)
 		}
 		return f
 	}
@@ -256,7 +256,7 @@ func tlsWhy(line string) string {
 }
 
 // unresolved adds what the snapshot knows about a name that cannot be resolved.
-func unresolved(c *facts.Container, f *Finding, host string) {
+func unresolved(c *facts.Container, f *Finding, host, line string) {
 	service, inCluster := c.Snapshot.ServiceNamed(host, c.Pod.Namespace)
 	if inCluster || host == "" {
 		if other := otherResolver(c.Pod); other != "" && (inCluster || len(c.Snapshot.CallsOf(c.Owner)) > 0) {
@@ -277,6 +277,9 @@ func unresolved(c *facts.Container, f *Finding, host string) {
 			f.several.remedy = f.Remedy
 			return
 		}
+	}
+	if !inCluster && byForwarder(c, f, host, line) {
+		return
 	}
 	if namespace := c.Snapshot.Elsewhere(host, c.Pod.Namespace); namespace != "" {
 		f.What += fmt.Sprintf(": Service %s is in namespace %s", host, namespace)

@@ -163,25 +163,16 @@ var imageRules = []Rule{
 		Remedy: "wait; make the image smaller",
 		Source: "kubelet events Pulling and Pulled",
 		pod: func(p *facts.Pending) *Finding {
-			pulling, ok := p.Snapshot.Recent(facts.RefOf(facts.KindPod, p.Pod), "Pulling")
-			if !ok || p.Snapshot.Age(pulling.Last) < 2*time.Minute || p.Pod.DeletionTimestamp != nil || anyStarted(p.Pod.Status.ContainerStatuses) {
+			pull, ok := pulling(p.Snapshot, p.Pod)
+			if !ok || p.Snapshot.Age(pull.Last) < 2*time.Minute {
 				return nil
 			}
-			if done, ok := p.Snapshot.Recent(
-				facts.RefOf(facts.KindPod, p.Pod),
-				"Pulled",
-				"Failed",
-				"Created",
-				"Started",
-				"FailedMount",
-				"FailedAttachVolume",
-				"FailedCreatePodSandBox",
-			); ok && !done.Last.Before(pulling.Last) {
-				return nil
+			if f := behindAnother(p); f != nil {
+				return f
 			}
 			image := "An image"
-			if m := pulledImage.FindStringSubmatch(pulling.Message); m != nil {
-				image = "Image " + m[1]
+			if name := imageIn(pull); name != "" {
+				image = "Image " + name
 			}
 			return &Finding{
 				Key: image,
@@ -189,11 +180,11 @@ var imageRules = []Rule{
 					"%s is still being pulled by node %s, since %s",
 					image,
 					p.Pod.Spec.NodeName,
-					facts.When(pulling.Last),
+					facts.When(pull.Last),
 				),
 				Effect: CannotStart,
 				State:  "ContainerCreating",
-				Shown:  []facts.Evidence{pulling.Evidence(facts.RefOf(facts.KindPod, p.Pod))},
+				Shown:  []facts.Evidence{pull.Evidence(facts.RefOf(facts.KindPod, p.Pod))},
 				Sure:   Medium,
 				Unsure: "A big image and a slow network take their time, too.",
 				Remedy: Remedy{

@@ -206,7 +206,7 @@ func cronJobBlocked(s *facts.Snapshot) []*Finding {
 		if !ok || c.Spec.ConcurrencyPolicy != batchv1.ForbidConcurrent || len(c.Status.Active) == 0 {
 			continue
 		}
-		found = append(found, &Finding{
+		f := &Finding{
 			Subject: ref, Hits: []facts.Ref{ref}, Sure: High, Level: Degraded, Since: e.First,
 			What:  fmt.Sprintf("CronJob %s skips its runs because Job %s is still active", c.Name, c.Status.Active[0].Name),
 			Shown: []facts.Evidence{e.Evidence(ref)},
@@ -214,9 +214,26 @@ func cronJobBlocked(s *facts.Snapshot) []*Finding {
 				Text:    "Look at the active Job; delete it if it hangs.",
 				Command: fmt.Sprintf("kubectl describe job %s -n %s", c.Status.Active[0].Name, c.Namespace),
 			},
-		})
+		}
+		heldBy(s, f, s.ActiveRuns(c))
+		found = append(found, f)
 	}
 	return found
+}
+
+// heldBy adds what the oldest run that doesn't end said last: what a program waits for is mostly its last line.
+func heldBy(s *facts.Snapshot, f *Finding, active []*batchv1.Job) {
+	if len(active) == 0 {
+		return
+	}
+	f.Since = active[0].CreationTimestamp.Time
+	line, shown, ok := s.LastWordsOf(active[0])
+	if !ok {
+		return
+	}
+	f.What += fmt.Sprintf("; its last line is %s", words.Cited(words.ClipMiddle(line.Example, max(60, 160-len(f.What)))))
+	f.show(shown, false)
+	f.Remedy.Command = fmt.Sprintf("kubectl logs job/%s -n %s", active[0].Name, active[0].Namespace)
 }
 
 // sidecarName matches the names of containers, or of their images, that accompany another.

@@ -98,10 +98,11 @@ var nodeRules = []Rule{
 					Shown:  []facts.Evidence{{Object: ref, Field: "spec.unschedulable", Quote: "true"}},
 					Remedy: Remedy{Text: "Uncordon it when the work on it is done.", Command: "kubectl uncordon " + n.Name},
 				}
-				for _, taint := range n.Spec.Taints {
-					if taint.Key == corev1.TaintNodeUnschedulable && taint.TimeAdded != nil {
-						f.Since = taint.TimeAdded.Time
-						f.Shown[0].At = facts.Moment(taint.TimeAdded.Time)
+				f.Since = cordonedSince(n)
+				f.Shown[0].At = facts.Moment(f.Since)
+				if e, _, refused := refusedEviction(s, n); refused {
+					if b, _ := budgetThatBlocks(s, n, e.Message); b != nil {
+						f.Because = facts.RefOf(facts.KindBudget, b)
 					}
 				}
 				found = append(found, f)

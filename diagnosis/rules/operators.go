@@ -47,6 +47,7 @@ var operatorRules = []Rule{
 		Source:   "Flux: status.conditions; Argo CD: status.conditions, status.operationState",
 		snapshot: releaseNotApplied,
 	},
+	scalerPausedRule,
 	operatedRule,
 }
 
@@ -148,13 +149,9 @@ func scalerNotReady(s *facts.Snapshot) []*Finding {
 			Shown:  shown,
 			Remedy: Remedy{Text: "Fix what the message names.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, ref.Namespace)},
 		}
-		kind, name := facts.Text(o, "spec", "scaleTargetRef", "kind"), facts.Text(o, "spec", "scaleTargetRef", "name")
-		if kind == "" {
-			kind = facts.KindDeployment
-		}
-		if name != "" {
-			f.Hits = append(f.Hits, facts.Ref{Kind: kind, Namespace: o.GetNamespace(), Name: name})
-			f.What = because(s, fmt.Sprintf("%s cannot scale %s %s", ref.Words(), kind, name), message)
+		if target := facts.ScaleTarget(o); target != (facts.Ref{}) {
+			f.Hits = append(f.Hits, target)
+			f.What = because(s, fmt.Sprintf("%s cannot scale %s", ref.Words(), target.Words()), message)
 		}
 		found = append(found, f)
 	}

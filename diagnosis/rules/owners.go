@@ -22,7 +22,7 @@ var shortKinds = map[string]string{
 	"ingress": facts.KindIngress, "secret": facts.KindSecret, "configmap": facts.KindConfigMap, "cronjob": facts.KindCronJob,
 	"networkpolicy": kindPolicy, "replicaset": facts.KindReplicaSet, "pod": facts.KindPod, "job": facts.KindJob,
 	"horizontalpodautoscaler": facts.KindAutoscaler, "persistentvolumeclaim": facts.KindClaim, "poddisruptionbudget": facts.KindBudget,
-	"resourcequota": facts.KindQuota,
+	"resourcequota": facts.KindQuota, "scaledobject": facts.KindScaledObject, "scaledjob": facts.KindScaledJob,
 }
 
 // Guarded is a remedy that leaves alone what something else owns: a change of it in the cluster would be undone, or would fight its owner.

@@ -71,6 +71,7 @@ var platformRules = []Rule{
 		Source:   "node-problem-detector; AKS installs it on every node",
 		snapshot: nodeProblem(false),
 	},
+	controlPlaneDownRule,
 	{
 		ID:       "node-maintenance",
 		Family:   "nodes",

@@ -9,6 +9,7 @@ import (
 )
 
 var readyRules = []Rule{
+	upstreamRule,
 	{
 		ID:     "errors-while-ready",
 		Family: "crash",
@@ -38,7 +39,7 @@ func errorsWhileReady(s *facts.Snapshot) []*Finding {
 			continue // calleeReports says why
 		}
 		line, ok := c.Log.Repeated(s.Now())
-		if !ok {
+		if !ok || resolverImage.MatchString(c.Spec.Image) && silentServer.MatchString(line.Example) {
 			continue
 		}
 		f := &Finding{

@@ -355,6 +355,9 @@ func controllerBehind(s *facts.Snapshot) []*Finding {
 			},
 			Remedy: Remedy{Text: "Look at the control plane: its controller manager is behind."},
 		})
+		if asleep(s, facts.ControllerManager) {
+			found[len(found)-1].Because = facts.LeaseOf(facts.ControllerManager)
+		}
 	}
 	return found
 }

@@ -75,7 +75,7 @@ var tail = []Class{ClassRollout, ClassJob, ClassEndpoints, ClassBackend, ClassAu
 // Absorbs lists which classes a cause explains when the objects are connected. It has no cycles: a finding of one class
 // never explains one of the same class.
 var Absorbs = map[Class][]Class{
-	ClassOperator:    {ClassConfig, ClassImage, ClassTLS, ClassAutoscaling},
+	ClassOperator:    {ClassConfig, ClassImage, ClassScale, ClassTLS, ClassAutoscaling},
 	ClassNode:        append([]Class{ClassStorage, ClassScheduling, ClassDependency, ClassCrash, ClassProbe, ClassLifecycle}, tail...),
 	ClassStorage:     append([]Class{ClassScheduling, ClassLifecycle}, tail...),
 	ClassConfig:      append([]Class{ClassCrash, ClassProbe}, tail...),

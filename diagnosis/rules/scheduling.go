@@ -50,8 +50,7 @@ var schedulingRules = []Rule{
 		Remedy: "correct schedulerName, or look at the scheduler",
 		Source: "the scheduler writes PodScheduled at its first try; a pod whose ResourceClaims are not there yet it does not try",
 		pod: func(p *facts.Pending) *Finding {
-			if p.Pod.Spec.NodeName != "" || p.Pod.Status.Phase != corev1.PodPending || p.Pod.DeletionTimestamp != nil ||
-				facts.PodCondition(p.Pod, corev1.PodScheduled) != nil || p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < facts.PendingSlack {
+			if !neverTried(p.Snapshot, p.Pod) {
 				return nil
 			}
 			if claims := missingClaims(p.Pod); len(claims) > 0 {
@@ -71,12 +70,17 @@ var schedulingRules = []Rule{
 			if name == "" {
 				name = "default-scheduler"
 			}
-			return unscheduled(
+			f := unscheduled(
 				p,
 				fmt.Sprintf("Scheduler %s has not looked at the pods", name),
 				corev1.PodCondition{Type: corev1.PodScheduled, Message: "there is no such condition"},
 				Remedy{Text: "See whether this scheduler runs, or correct schedulerName."},
 			)
+			f.Subject = facts.Ref{Kind: "Scheduler", Name: name} // once for all that wait for it
+			if name == corev1.DefaultSchedulerName && asleep(p.Snapshot, facts.Scheduler) {
+				f.Because = facts.LeaseOf(facts.Scheduler)
+			}
+			return f
 		},
 	},
 	blockedRule(

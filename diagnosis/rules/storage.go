@@ -10,6 +10,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
 )
 
 // storagePodRules are about pods that wait for a volume.
@@ -114,6 +115,10 @@ func claimUnbound(p *facts.Pending) *Finding {
 		f.Subject = facts.RefOf(facts.KindClaim, claim)
 		f.What = claimWords(p.Snapshot, claim)
 		f.Remedy.Command = fmt.Sprintf("kubectl describe %s -n %s", f.Subject, claim.Namespace)
+		if kept := unfit(p.Snapshot, claim); len(kept) > 0 {
+			f.Remedy.Text = "Correct the claim, or add a volume that fits it; a released one is free again without its claimRef."
+			f.show(facts.Evidence{Object: f.Subject, Field: "computed", Quote: strings.Join(kept, "; ")}, false)
+		}
 		if e, ok := p.Snapshot.Recent(f.Subject, "ProvisioningFailed", "FailedBinding"); ok {
 			f.show(e.Evidence(f.Subject), false)
 		}
@@ -131,6 +136,9 @@ func claimWords(s *facts.Snapshot, claim *corev1.PersistentVolumeClaim) string {
 			told && strings.Contains(why.Message, fmt.Sprintf("storageclass.storage.k8s.io %q not found", *class)) {
 			return fmt.Sprintf("%s asks for StorageClass %s, which does not exist", ref.Words(), *class)
 		}
+	}
+	if kept := unfit(s, claim); len(kept) > 0 && (!told || noVolume.MatchString(why.Message)) {
+		return fmt.Sprintf("No volume fits %s (%s): %s", ref.Words(), claimAsks(claim), words.Few(kept, 3))
 	}
 	if told {
 		return because(s, ref.Words()+" is not bound to a volume", strings.TrimSuffix(why.Message, "."))
