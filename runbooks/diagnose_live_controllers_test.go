@@ -253,8 +253,8 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 			rule:       "cronjob-blocked",
 			about:      "cronjob/report",
 			onlyEvents: true,
-			says:       "CronJob report skips its runs because Job report-1 is still active.",
-			command:    "kubectl describe job report-1 -n NS",
+			says:       "CronJob report skips its runs because Job report-1 is still active; its last line is “request completed”.",
+			command:    "kubectl logs job/report-1 -n NS",
 		},
 		"a Job that its sidecar holds": {
 			rule:    "job-held-by-sidecar",

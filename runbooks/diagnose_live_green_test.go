@@ -157,3 +157,24 @@ func TestTheFirstLineNamesCronJobsThatPileUpOrRest(t *testing.T) {
 		},
 	})
 }
+
+func TestTheFirstLineNamesCallsThatStayOnTheirNode(t *testing.T) {
+	t.Parallel()
+	w := newBrokenNamespace(t, control.ForTest(t))
+	nodes, err := w.Client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{LabelSelector: "agentpool=stdaruser"})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(nodes.Items), 2)
+	here, there := nodes.Items[0].Name, nodes.Items[1].Name
+	local := serviceOf("collector", intstr.FromInt32(3000))
+	local.Spec.InternalTrafficPolicy = new(corev1.ServiceInternalTrafficPolicyLocal)
+	w.diagnose(t, 6*time.Minute, map[string]brokenCase{ // a node that has joined may lack pods of a DaemonSet for five
+		"calls that stay on their node": {
+			rule: "call-not-local", about: "deployment/bridge",
+			made: made(local, app("collector", "12345", httpPort, onNodes("kubernetes.io/hostname", here)),
+				app("bridge", "12345", onNodes("kubernetes.io/hostname", there), naming("COLLECTOR", "http://collector:80/"))),
+			says: "Service collector keeps calls on their node (internalTrafficPolicy Local), and " + there + ", where bridge runs, has no pod " +
+				"of it.",
+			command: "kubectl edit service collector -n NS",
+		},
+	})
+}

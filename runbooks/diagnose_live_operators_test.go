@@ -94,7 +94,7 @@ func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 			command: "kubectl annotate scaledobject/encoder -n NS autoscaling.keda.sh/paused-replicas-",
 		},
 		"a control plane whose controllers stopped": {
-			rule: "control-plane-down", about: "deployment/stalled", explains: []string{"controller-behind"},
+			rule: "control-plane-down", about: "deployment/stalled",
 			says: "The kube-controller-manager is down: it has not renewed its Lease since …, and changes of stalled aren't carried out.",
 		},
 		"a release that the cluster refuses": {

@@ -71,7 +71,7 @@ var (
 		"list nodes (cluster-wide)",
 		"list persistentvolumes (cluster-wide)",
 		"get leases.coordination.k8s.io (cluster-wide)", // of the scheduler and the controller manager, in kube-system
-		"list events (cluster-wide)", // what is said about nodes, which is in the namespace default
+		"list events (cluster-wide)",                    // what is said about nodes, which is in the namespace default
 		// What the cluster runs for everyone, and what pods call in other namespaces.
 		"get services (cluster-wide)",
 		"get deployments.apps (cluster-wide)",

@@ -146,7 +146,7 @@ var failureClasses = []FailureClass{
 	{"E7", "headless, external name, no selector", nil, "No fault: the rules about selectors leave such Services out."},
 	{"E8", "Service missing or renamed", []string{"ingress-backend-missing", "service-gone", "dependency-dns"}, ""},
 	{"E14", "a caller names another port, or the program listens on another", []string{
-		"call-port-missing", "call-unresolvable",
+		"call-port-missing", "call-unresolvable", "call-not-local",
 		"listens-elsewhere",
 	}, ""},
 	{"E15", "Gateway or route of the Gateway API that isn't served", []string{"gateway-not-programmed", "route-not-served"}, ""},

@@ -107,10 +107,9 @@ func cronJobLate(s *facts.Snapshot) []*Finding {
 			},
 		}
 		if e, ok := s.Recent(ref, "FailedCreate"); ok && (c.Status.LastScheduleTime == nil || e.Last.After(c.Status.LastScheduleTime.Time)) {
-			f.What += ": its Jobs are refused: " + refusedBecause(s, strings.TrimPrefix(e.Message, "Error creating job: "))
 			f.Sure, f.Unsure = High, ""
 			f.show(e.Evidence(ref), false)
-			f.Remedy = Remedy{Text: "Fix what the message names.", Command: f.Remedy.Command}
+			refusedRun(s, f, ref, e)
 		} else if len(c.Status.Active) > 0 && c.Spec.ConcurrencyPolicy == batchv1.ForbidConcurrent {
 			f.What += fmt.Sprintf(": Job %s is still active and no second one may run beside it", c.Status.Active[0].Name)
 			f.Remedy = Remedy{
@@ -122,6 +121,20 @@ func cronJobLate(s *facts.Snapshot) []*Finding {
 		found = append(found, f)
 	}
 	return found
+}
+
+// refusedRun says why the API server takes no Jobs of a CronJob.
+func refusedRun(s *facts.Snapshot, f *Finding, ref facts.Ref, e facts.Event) {
+	d := &denial{s: s, ref: ref, message: e.Message, since: e.First, last: e.Last, shown: e.Evidence(ref)}
+	if id, groups := d.classify(); id == "webhook-down" {
+		d.groups = groups
+		down := d.webhookDown()
+		f.What = fmt.Sprintf("%s, so CronJob %s gets no Jobs", down.What, ref.Name)
+		f.Calls, f.Beyond, f.Remedy = down.Calls, down.Beyond, down.Remedy
+		return
+	}
+	f.What += ": its Jobs are refused: " + refusedBecause(s, strings.TrimPrefix(e.Message, "Error creating job: "))
+	f.Remedy = Remedy{Text: "Fix what the message names.", Command: f.Remedy.Command}
 }
 
 // missedBy is the earlier of the two last times that a CronJob should have run and did not.

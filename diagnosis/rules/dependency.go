@@ -139,6 +139,9 @@ func dependencyRule(id string, wording func(to string) string, fix string) func(
 		if id == "dependency-refused" || id == "dependency-timeout" || id == "dependency-dns" {
 			setTwice(c, f, to)
 		}
+		if id == "dependency-refused" || id == "dependency-timeout" {
+			whereItLeads(c, f, to)
+		}
 		f.several.remedy = f.Remedy
 		if id == "dependency-tls" {
 			f.What += tlsWhy(why.Line.Example)

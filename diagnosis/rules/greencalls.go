@@ -47,6 +47,7 @@ var greenCallRules = []Rule{
 		Source:   "Pod spec.dnsPolicy and dnsConfig: only the cluster's DNS knows the names of Services",
 		snapshot: callUnresolvable,
 	},
+	callNotLocalRule,
 	{
 		ID:       "listens-elsewhere",
 		Family:   "services",
