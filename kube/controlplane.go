@@ -31,7 +31,8 @@ func (o *observation) unattended() bool {
 		slices.ContainsFunc(o.statefulSets.Items, func(s appsv1.StatefulSet) bool { return s.Status.ObservedGeneration < s.Generation })
 }
 
-// leases reads when the scheduler and the controller manager last renewed theirs. A cluster whose controllers don't elect a leader has none.
+// leases reads when the scheduler and the controller manager last renewed theirs. A cluster whose controllers don't elect a leader has
+// none.
 func (o *observation) leases(ctx context.Context) {
 	if !o.first("leases") {
 		return

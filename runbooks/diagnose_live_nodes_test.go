@@ -381,7 +381,8 @@ func (w *brokenNamespace) drain(t *testing.T, pool string) {
 	_, err = w.Client.CoreV1().Events(metav1.NamespaceDefault).Create(t.Context(), &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Name: "drain"},
 		InvolvedObject: corev1.ObjectReference{Kind: "Node", Name: "aks-" + pool, UID: types.UID("aks-" + pool)},
-		Reason:         "Drain", Message: "Eviction blocked by Too Many Requests (usually a pdb): vault-1", Type: corev1.EventTypeWarning, Count: 12,
+		Reason:         "Drain", Message: "Eviction blocked by Too Many Requests (usually a pdb): vault-1", Type: corev1.EventTypeWarning,
+		Count:          12,
 		FirstTimestamp: metav1.Now(), LastTimestamp: metav1.Now(), Source: corev1.EventSource{Component: "upgrader"},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)

@@ -126,8 +126,8 @@ func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 	})
 }
 
-// stall has a Deployment whose controller sees no newer spec of it, and the Lease of a controller manager that leads no more. The one of the
-// sandbox doesn't elect a leader, so nobody renews it.
+// stall has a Deployment whose controller sees no newer spec of it, and the Lease of a controller manager that leads no more. The one of
+// the sandbox doesn't elect a leader, so nobody renews it.
 func (w *brokenNamespace) stall(t *testing.T, name string) {
 	t.Helper()
 	w.make(t, app(name, "12344"))

@@ -21,17 +21,18 @@ var drainBlockedRule = Rule{
 	ID:     "drain-blocked",
 	Family: "budgets",
 	Class:  ClassBudget,
-	Signal: "an event of the last half hour about a cordoned node or a pod on it says that an eviction was refused or that the drain failed, " +
-		"and a PodDisruptionBudget of one of its pods allows no disruption",
-	Cause:    "a budget as strict as the number of pods; a drain or an upgrade of the node waits for it",
-	Remedy:   "allow one pod to be away, or run one more; the drain goes on by itself",
-	Source:   "the eviction API's refusal (429) in events of drainers (AKS' upgrader, cluster-autoscaler, Karpenter); PodDisruptionBudget status",
+	Signal: "an event of the last half hour about a cordoned node or a pod on it says that an eviction was refused or that the drain " +
+		"failed, and a PodDisruptionBudget of one of its pods allows no disruption",
+	Cause:  "a budget as strict as the number of pods; a drain or an upgrade of the node waits for it",
+	Remedy: "allow one pod to be away, or run one more; the drain goes on by itself",
+	Source: "the eviction API's refusal (429) in events of drainers (AKS' upgrader, cluster-autoscaler, Karpenter); PodDisruptionBudget " +
+		"status",
 	snapshot: drainBlocked,
 }
 
 // evictionRefused are the words of those who drain nodes when a budget stops them.
-var evictionRefused = regexp.MustCompile(`(?i)evict\w* (?:\S+ )?(?:is |was )?(?:blocked|refused|failed)|cannot evict pod|violate the pod's disruption budget|` +
-	`fail\w* to (?:drain|evict)|drain\w* (?:\S+ )?(?:failed|blocked|timed out)|pdb .*(?:prevent|block)s? `)
+var evictionRefused = regexp.MustCompile(`(?i)evict\w* (?:\S+ )?(?:is |was )?(?:blocked|refused|failed)|cannot evict pod|` +
+	`violate the pod's disruption budget|fail\w* to (?:drain|evict)|drain\w* (?:\S+ )?(?:failed|blocked|timed out)|pdb .*(?:prevent|block)s? `)
 
 // drainPatience is how old the last refusal may be: drainers try again every few seconds or minutes.
 const drainPatience = 30 * time.Minute
@@ -52,7 +53,8 @@ func drainBlocked(s *facts.Snapshot) []*Finding {
 			continue
 		}
 		ref := facts.RefOf(facts.KindBudget, b)
-		f := budgetFinding(b, "", "Allow one pod to be away (maxUnavailable: 1), or run one pod more than it requires; the drain goes on by itself.")
+		f := budgetFinding(b, "", "Allow one pod to be away (maxUnavailable: 1), or run one pod more than it requires; the drain goes on by "+
+			"itself.")
 		f.What = fmt.Sprintf("PodDisruptionBudget %s (%s) allows no eviction, so node %s can't be drained", b.Name, budgetWords(b), n.Name)
 		f.Hits, f.Pods, f.Level = []facts.Ref{ref, node, s.Owner(p).Ref}, []*corev1.Pod{p}, Degraded
 		f.Since = facts.Latest(e.First, cordonedSince(n))

@@ -14,8 +14,8 @@ var scalerPausedRule = Rule{
 	ID:     "scaler-paused",
 	Family: "operators",
 	Class:  ClassOperator,
-	Signal: "annotation autoscaling.keda.sh/paused-replicas or autoscaling.keda.sh/paused of a ScaledObject whose workload has no pods, or of " +
-		"a ScaledJob; a risk unless its trigger is active or it should keep pods",
+	Signal: "annotation autoscaling.keda.sh/paused-replicas or autoscaling.keda.sh/paused of a ScaledObject whose workload has no pods, or " +
+		"of a ScaledJob; a risk unless its trigger is active or it should keep pods",
 	Cause:    "somebody paused it and did not resume it",
 	Remedy:   "remove the annotation when it should scale again",
 	Source:   "KEDA: pausing of autoscaling; ScaledObject status.conditions[Active], spec.minReplicaCount",

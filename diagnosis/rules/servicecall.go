@@ -118,7 +118,8 @@ func whereItLeads(c *facts.Container, f *Finding, to facts.Callee) {
 	f.What += fmt.Sprintf(": it leads to %s, which %s set by hand", words.Few(addresses, 2), words.Verb(len(addresses), "was", "were"))
 	f.show(facts.Evidence{Object: to.Subject, Field: "endpoints", Quote: words.Few(addresses, 4)}, false)
 	f.Remedy = Remedy{
-		Text:    fmt.Sprintf("Check that %s is still the right address and answers; it's set in the Endpoints or EndpointSlice of the Service.", addresses[0]),
+		Text: fmt.Sprintf("Check that %s is still the right address and answers; it's set in the Endpoints or EndpointSlice of the Service.",
+			addresses[0]),
 		Command: fmt.Sprintf("kubectl get endpointslices -n %s -l kubernetes.io/service-name=%s", service.Namespace, service.Name),
 	}
 }

@@ -25,7 +25,8 @@ var upstreamRule = Rule{
 var (
 	resolverImage = regexp.MustCompile(`(?i)\bcoredns\b`)
 	// silentServer is a name that CoreDNS asked for, and the server that did not answer.
-	silentServer = regexp.MustCompile(`(?:errors: \d+ (\S+?)\.? \w+: )?(?:read|write|dial) (?:udp|tcp) (?:\S+->)?(\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d+: ` +
+	silentServer = regexp.MustCompile(`(?:errors: \d+ (\S+?)\.? \w+: )?(?:read|write|dial) (?:udp|tcp) (?:\S+->)?` +
+		`(\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d+: ` +
 		`(?:i/o timeout|connect: connection refused|read: connection refused|connect: no route to host)`)
 )
 
@@ -54,7 +55,8 @@ func upstreamSilent(s *facts.Snapshot) []*Finding {
 		if by, ok := forwardTo(s, server); ok {
 			f.What += forwardWords(by)
 			f.show(facts.Evidence{Object: by.Source, Field: "data", Quote: "forward " + by.Zone + " " + strings.Join(by.Servers, " ")}, false)
-			f.Remedy.Text = fmt.Sprintf("Correct the forwarder in %s, or have %s answer the nodes (port 53, UDP and TCP).", by.Source.Words(), server)
+			f.Remedy.Text = fmt.Sprintf("Correct the forwarder in %s, or have %s answer the nodes (port 53, UDP and TCP).", by.Source.Words(),
+				server)
 		}
 		found = append(found, f)
 	}
@@ -79,7 +81,8 @@ func forwardWords(f facts.Forward) string {
 }
 
 // resolverSilent are the words of programs whose resolver gave no answer, and not the answer that there is no such name.
-var resolverSilent = regexp.MustCompile(`(?i)i/o timeout|timed? ?out|server misbehaving|EAI_AGAIN|temporary failure|SERVFAIL|try again|no response`)
+var resolverSilent = regexp.MustCompile(`(?i)i/o timeout|timed? ?out|server misbehaving|EAI_AGAIN|temporary failure|SERVFAIL|try again|` +
+	`no response`)
 
 // byForwarder says of a name outside of the cluster which server CoreDNS asks for it. It reports whether one was found.
 func byForwarder(c *facts.Container, f *Finding, host, line string) bool {

@@ -14,7 +14,8 @@ import (
 )
 
 // noVolume are the words of the volume controller where nothing provides volumes and none that was made by hand fits.
-var noVolume = regexp.MustCompile(`no persistent volumes available|no volume plugin matched|waiting for a volume to be created|no provisioner`)
+var noVolume = regexp.MustCompile(`no persistent volumes available|no volume plugin matched|waiting for a volume to be created|` +
+	`no provisioner`)
 
 // byHand is the provisioner of StorageClasses whose volumes people make.
 const byHand = "kubernetes.io/no-provisioner"
