@@ -28,6 +28,7 @@ func logs(tb testing.TB) map[string]string {
 		"innocents":     full(innocents.String()),
 		"secrets":       full(secrets.String()),
 		"keys":          full(pem + "\n"),
+		"escapes":       full(`{"msg":"\u001b[31mconfig:\n api_key: x\n\tat main.go:17\n"}` + "\n"),
 		"half keys":     full("-----BEGIN RSA PRIVATE KEY-----\n"),
 		"one line":      full("password"),
 		"assignments":   full("password="),

@@ -1,8 +1,40 @@
 package redact
 
-import "sync"
+import (
+	"slices"
+	"strings"
+	"sync"
+)
 
 func onceFinders() func() *needles[finder] { return sync.OnceValue(newFinders) }
+
+// lookedFor are parts of the names of secrets that are in many of them: whoever looks for these finds those.
+var lookedFor = []string{
+	"pass", "pwd", "secret", "token", "key", "cred", "auth", "pin", "sess", "sid", "sig", "hmac", "salt", "jwt", "conn", "dsn", "otp",
+	"bearer", "cvv", "cvc", "mnemonic", "psk", "seed", "ticket", "assertion", "nonce", "csrf", "xsrf", "dockerc", "webhook",
+}
+
+// afterName is what may follow a name: a sign, a mark, what escapes one, a bracket, a blank, a number. A name of two or three letters is
+// looked at where one of these follows: the letters are in many words.
+const afterName = "=:\"'`\\ \t\n>]%&?!+,|()}-.;0123456789\xe2"
+
+// namesOfSecrets are the words of names of secrets in which none of lookedFor is.
+func namesOfSecrets() []string {
+	out := slices.Clone(lookedFor)
+	for word, kind := range wordKinds {
+		if kind&secretWord == 0 || slices.ContainsFunc(lookedFor, func(part string) bool { return strings.Contains(word, part) }) {
+			continue
+		}
+		if len(word) > 3 || word == "mdp" {
+			out = append(out, word)
+			continue
+		}
+		for i := range len(afterName) {
+			out = append(out, word+afterName[i:i+1])
+		}
+	}
+	return out
+}
 
 // newFinders says what is looked for where. The words are in small letters.
 func newFinders() *needles[finder] {
@@ -13,16 +45,12 @@ func newFinders() *needles[finder] {
 		}
 	}
 	for find, words := range map[string][]string{
-		"name": append([]string{
-			"kennwort", "senha", "wachtwoord", "haslo", "mdp=", "mdp:", "bindpw", "rootpw", "dockerc", "webhook_ur",
-			"pass", "pwd", "secret", "token", "key", "cred", "auth", "pin", "sess", "sid", "sig", "hmac", "salt", "jwt", "conn", "dsn",
-			"otp",
-			"bearer", "cvv", "cvc", "mnemonic", "psk", "pat=", "pat:", "_pat", "pat\"", "pw=", "pw:", "pw\"", "_pw", "mongo", "redis_ur",
+		"name": append(namesOfSecrets(), append([]string{
+			"_pat", "_pw", "mongo", "redis_ur",
 			"database_ur", "db_ur", "amqp_ur",
 			"postgres_ur", "postgresql_ur", "mysql_ur", "broker_ur", "rabbitmq_ur", "seed", "ticket", "assertion", "samlresponse",
-			"code=", "nonce", "databaseur", "jdbc_ur", "samlrequest", "csrf", "xsrf", "pw =", "pw :", "clave", "heslo", "salasana", "parola",
-			"lozinka", "jelszo", "sifre", "losenord",
-		}, vendorNames...),
+			"code=", "nonce", "databaseur", "jdbc_ur", "samlrequest", "csrf", "xsrf",
+		}, vendorNames...)...),
 		"value": {"value\"", "value'", "value:", "value=", "value&quot;", "value\\\"", "content\"", "content:", "plaintext\"", "plaintext:"},
 	} {
 		for _, word := range words {

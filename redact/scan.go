@@ -199,10 +199,20 @@ func (r *Redactor) search(text string, nested int) []stretch {
 	if len(text) < 4 {
 		return nil
 	}
+	found := r.scanned(text, nested)
+	spaced(text, func(from int, plain string) {
+		for _, f := range r.scanned(plain, nested) {
+			found = append(found, stretch{from + f.from, from + f.to})
+		}
+	})
+	return covered(found)
+}
+
+func (r *Redactor) scanned(text string, nested int) []stretch {
 	s := &scan{text: text, lower: lowered(text), nested: nested, values: r}
 	if r != nil {
 		s.table = r.table.Load()
 	}
 	s.run()
-	return covered(s.found)
+	return s.found
 }
