@@ -50,11 +50,15 @@ func isWorkload(ref facts.Ref) bool {
 	)
 }
 
-// ofWorkloads are the environments of the workloads of a place of which a chain tells, by their kind and name: what it hits, its cause and
-// what is advised to be changed. "" is that of one of which nobody can tell.
-func ofWorkloads(c diagnosis.Chain, about facts.Ref, place algesta.Target, places Places) map[[2]string]string {
+// ofWorkloads are the environments of the workloads of a place of which a diagnosis tells, by their kind and name: what is hit, the causes
+// and what is advised to be changed. "" is that of one of which nobody can tell.
+func ofWorkloads(chains []diagnosis.Chain, about facts.Ref, place algesta.Target, places Places) map[[2]string]string {
+	refs := []facts.Ref{about}
+	for _, c := range chains {
+		refs = append(append(refs, c.Hits...), c.Subject, c.Remedy.Target)
+	}
 	out := map[[2]string]string{}
-	for _, ref := range append(slices.Clone(c.Hits), about, c.Subject, c.Remedy.Target) {
+	for _, ref := range refs {
 		if ref.Namespace == place.Namespace && (isWorkload(ref) || ref.Kind == facts.KindPod) {
 			out[[2]string{ref.Kind, ref.Name}] = places.EnvironmentOf(place.Cluster, ref.Namespace, ref.Name, !isWorkload(ref))
 		}

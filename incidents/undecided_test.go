@@ -172,7 +172,7 @@ func TestACardSaysNothingOfAnotherEnvironmentOfItsNamespace(t *testing.T) {
 	found.Cause.What = "ledger-finance crashes"
 	require.Equal(t, "The cause is in another environment of its namespace.", apart(found, in, two.shares).Cause.Sentence)
 
-	c := diagnosis.Chain{Hits: []facts.Ref{{Kind: "StatefulSet", Namespace: "shared", Name: "ledger-finance"}}}
+	c := []diagnosis.Chain{{}, {Hits: []facts.Ref{{Kind: "StatefulSet", Namespace: "shared", Name: "ledger-finance"}}}}
 	catalog := environments{inShared("", "shop"), inShared("", "finance")}
 	require.Equal(t, map[[2]string]string{{"StatefulSet", "ledger-finance"}: "finance", {"Deployment", "api-shop"}: "shop"}, ofWorkloads(
 		c, facts.Ref{Kind: "Deployment", Namespace: "shared", Name: "api-shop"}, inShared("", "shop"), catalog,
