@@ -63,9 +63,10 @@ func TestTheDoctorSaysWhichMistakeANewcomerMade(t *testing.T) {
 	repair()
 
 	// The sandbox's kubelet looks at no Secret: it's told to say what a real one does without it.
+	values := n.reads("algesta/values.yaml")
 	mistake := "podAnnotations:\n  sandbox.algesta.io/scenario: novolume\n  sandbox.algesta.io/message: " +
 		`'MountVolume.SetUp failed for volume "slack" : secret "algesta-slack" not found'` + "\n"
-	n.writes("algesta/values.yaml", string(n.reads("algesta/values.yaml"))+mistake)
+	n.writes("algesta/values.yaml", string(values)+mistake)
 	n.installs("helm install algesta algesta/chart -n algesta --create-namespace -f algesta/values.yaml --set-file policy=algesta/policy.yaml")
 	n.doctorComesToSay(doctor, "FAIL  algesta in algesta doesn't run", "Secret algesta-slack",
 		"→ kubectl create secret generic algesta-slack -n algesta --from-file=algesta/app-token --from-file=algesta/bot-token")
@@ -75,10 +76,14 @@ func TestTheDoctorSaysWhichMistakeANewcomerMade(t *testing.T) {
 	_, err := n.cluster.Client.AppsV1().Deployments("algesta").Patch(t.Context(), "algesta", types.StrategicMergePatchType, []byte(image),
 		metav1.PatchOptions{})
 	require.NoError(t, err)
+	const upgrade = "helm upgrade algesta algesta/chart -n algesta -f algesta/values.yaml --set-file policy=algesta/policy.yaml"
 	n.doctorComesToSay(doctor, "FAIL  algesta in algesta doesn't run, of the image registry.example.com/algesta:1.0.0-notfound: Image "+
 		"registry.example.com/algesta:1.0.0-notfound does not exist in its registry",
-		"→ push the image, or correct image in algesta/values.yaml; then helm upgrade algesta algesta/chart -n algesta -f algesta/values.yaml "+
-			"--set-file policy=algesta/policy.yaml")
+		"→ push the image, or correct image in algesta/values.yaml; then "+upgrade)
+	n.writes("algesta/values.yaml", string(values))
+	n.installs(upgrade)
+	n.awaitsThePod()
+	require.True(t, n.doctorSays(doctor, "ok    algesta runs in algesta, of the image ghcr.io/3astronautas/algesta"))
 
 	n.spoils("algesta/config.yaml", "namespace: \"production\"", "namespace: \"prodution\"")
 	require.False(t, n.doctorSays(doctor, "FAIL  there's no namespace prodution",

@@ -52,11 +52,13 @@ func lines(text, word string) []string {
 	return out
 }
 
-// installs does what `helm install` does with the flags of a line: the chart is rendered with Helm's own library and applied.
+// installs does what `helm install` or `helm upgrade` does with the flags of a line: the chart is rendered with Helm's own library and
+// applied.
 func (n newcomer) installs(line string) {
 	n.Helper()
 	words := strings.Fields(line)
-	require.Equal(n, []string{"helm", "install"}, words[:2])
+	require.Equal(n, "helm", words[0])
+	require.Contains(n, []string{"install", "upgrade"}, words[1])
 	release, chart, namespace, create := words[2], words[3], "default", false
 	values := map[string]any{}
 	for i := 4; i < len(words); i++ {
