@@ -36,7 +36,8 @@ func TestAWayInThatThePodHasNotIsRefused(t *testing.T) {
 			"aks-algesta-dev has access: workloadIdentity, and serviceAccount.workloadIdentityClientID is empty",
 		},
 		"a cluster that Azure is asked about, without an identity": {
-			"serviceAccount: {workloadIdentityClientID: \"\"}\nconfig: {clusters: [{name: home, access: inCluster, azure: {access: workloadIdentity}}]}",
+			"serviceAccount: {workloadIdentityClientID: \"\"}\n" +
+				"config: {clusters: [{name: home, access: inCluster, azure: {access: workloadIdentity}}]}",
 			"home has azure.access: workloadIdentity, and serviceAccount.workloadIdentityClientID is empty",
 		},
 		"a developer's way to ask Azure": {

@@ -83,7 +83,8 @@ func TestWhetherTheNodesMayPullIsAskedOfAzure(t *testing.T) {
 	})
 	cfg := w.with(ClientSecret)
 	cfg.Access, cfg.Kubeconfig, cfg.Server, cfg.CAFile = Kubeconfig, w.file(t, "home", "apiVersion: v1\nkind: Config\n"+
-		"clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\ncontexts: [{name: c, context: {cluster: c}}]\ncurrent-context: c\n"), "", ""
+		"clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\ncontexts: [{name: c, context: {cluster: c}}]\n"+
+		"current-context: c\n"), "", ""
 	cfg.Azure.Access, cfg.Azure.ResourceID = ClientSecret, w.cluster.ID()
 	home, err := Open(t.Context(), cfg)
 	require.NoError(t, err)

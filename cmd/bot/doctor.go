@@ -86,7 +86,7 @@ func examine(ctx context.Context, path string, env func(string) string, connecti
 	first := examination{title: "configuration"}
 	if err != nil {
 		do := "correct the file, and start again"
-		if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) {
+		if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) { //nolint:gosec // the operator's own path
 			do = "name the configuration with --config; `bot init` writes one"
 		}
 		first.add(broken, do, "%v", err)

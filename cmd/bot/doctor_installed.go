@@ -78,8 +78,8 @@ func examinePod(ctx context.Context, e *examination, folder string, cluster *kub
 // startsWithin is how long the pod may take for its image and its volume before it counts as one that doesn't come up.
 const startsWithin = 2 * time.Minute
 
-// whyNot is what the bot's own diagnosis says of its pod, and what to do; "" where it finds nothing. A bot that doesn't run takes no command,
-// so what the diagnosis would have it do is done by Helm.
+// whyNot is what the bot's own diagnosis says of its pod, and what to do; "" where it finds nothing. A bot that doesn't run takes no
+// command, so what the diagnosis would have it do is done by Helm.
 func whyNot(ctx context.Context, folder string, cluster *kube.Cluster, d *appsv1.Deployment) (why, do string) {
 	found, err := diagnosisOf(ctx, cluster, "deployment/"+d.Name, d.Namespace)
 	if err != nil || found.Verdict != diagnosis.Sick || len(found.Chains) == 0 {

@@ -101,8 +101,8 @@ var clusterAdvice = []Rule{
 		Family: "nodes",
 		Class:  ClassNode,
 		Advice: true,
-		Signal: "a node of AKS (label kubernetes.azure.com/cluster) with spec.podCIDR and a route of Azure's (condition NetworkUnavailable with " +
-			"reason RouteCreated), and without the label kubernetes.azure.com/podnetwork-type",
+		Signal: "a node of AKS (label kubernetes.azure.com/cluster) with spec.podCIDR and a route of Azure's (condition NetworkUnavailable " +
+			"with reason RouteCreated), and without the label kubernetes.azure.com/podnetwork-type",
 		Cause:  "the cluster's network plugin is kubenet, which AKS supports until March 2028",
 		Remedy: "plan the move to Azure CNI Overlay, which can't be taken back",
 		Source: "github.com/Azure/AKS/issues/4859",
@@ -113,7 +113,8 @@ var clusterAdvice = []Rule{
 		Family: "certificates",
 		Class:  ClassCertificate,
 		Advice: true,
-		Signal: "a Certificate of 40 days or more that is ready, ends in less than 30 days and is to be renewed later than now (status.renewalTime)",
+		Signal: "a Certificate of 40 days or more that is ready, ends in less than 30 days and is to be renewed later than now " +
+			"(status.renewalTime)",
 		Cause: "an alarm at a fixed 30 days before the end is older than certificates that last 64 or 45 days, which are renewed at 21 and 15 " +
 			"days",
 		Remedy: "alarm where the renewal is late",

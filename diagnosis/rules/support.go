@@ -158,7 +158,8 @@ func thirtyDays(s *facts.Snapshot, near facts.Surroundings) []Hint {
 		ref := facts.RefOf(facts.KindCertificate, c)
 		hints = append(hints, Hint{
 			Subject: ref,
-			Text: fmt.Sprintf("Certificate %s has %s left and will be renewed in %s, so an alarm at a fixed 30 days fires although it's healthy; %s (%s)",
+			Text: fmt.Sprintf("Certificate %s has %s left and will be renewed in %s, so an alarm at a fixed 30 days fires although it's "+
+				"healthy; %s (%s)",
 				c.GetName(), words.Span(ends.Sub(s.Now())), words.Span(renewal.Sub(s.Now())), shorter, shorterSource),
 			Remedy: "Alarm where the renewal is late (the Certificate's status.renewalTime).",
 			Shown: []facts.Evidence{

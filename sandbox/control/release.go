@@ -16,8 +16,8 @@ import (
 )
 
 // MakeReleases makes what Kubernetes and etcd release of the versions of the sandbox, from its own sources, into a folder as the places of
-// the releases have it: binaries with their checksums. Whoever measures a first run serves them where nothing can be downloaded. It takes as
-// long as building the control plane.
+// the releases have it: binaries with their checksums. Whoever measures a first run serves them where nothing can be downloaded. It takes
+// as long as building the control plane.
 func MakeReleases(ctx context.Context, folder string, progress io.Writer) error {
 	source, err := controlPlane.source(ctx)
 	if err != nil {

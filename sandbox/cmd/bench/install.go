@@ -27,6 +27,7 @@ import (
 const (
 	installs     = 3
 	installTakes = 2 * time.Minute
+	slackSecret  = "algesta-slack" //nolint:gosec // a name
 )
 
 // install measures the image, and the way from the chart to the first answered command.
@@ -142,7 +143,7 @@ func (w *world) prepare(ctx context.Context, namespace string) error {
 		return fmt.Errorf("making a namespace: %w", err)
 	}
 	_, err := client.Secrets(namespace).Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "algesta-slack"},
+		ObjectMeta: metav1.ObjectMeta{Name: slackSecret},
 		StringData: map[string]string{"app-token": w.slack.AppToken(), "bot-token": w.slack.BotToken()},
 	}, metav1.CreateOptions{})
 	if err != nil {
@@ -173,7 +174,7 @@ func (w *world) values() ([]byte, error) {
 				"name": "production", "cluster": platform.ClusterProduction, "namespace": namespace, "deployment": "{service}-production",
 			}},
 		},
-		"policy": w.cfg.Policy, "slack": map[string]any{"existingSecret": "algesta-slack"},
+		"policy": w.cfg.Policy, "slack": map[string]any{"existingSecret": slackSecret},
 	})
 }
 
