@@ -31,6 +31,8 @@ type Decision struct {
 	Rule   string `json:"rule,omitempty"` // the name of the rule that decided
 	Reason Text   `json:"reason"`         // one sentence for the person
 	Hint   Text   `json:"hint,omitempty"` // what to do next
+	// Lift is the command that ends what refuses it, without the bot's name: "unfreeze production"; "" where there is none.
+	Lift string `json:"lift,omitempty"`
 	// Needs are the approval rules to meet, all of them, when Effect is NeedsApproval.
 	Needs []Requirement `json:"needs,omitempty"`
 	// Glass is the BreakGlass by which it's allowed although it would need an approval; "" where it isn't.

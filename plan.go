@@ -27,6 +27,8 @@ type Plan struct {
 	Of Target `json:"of,omitzero"`
 	// Nothing says why there is nothing to do; a plan has Changes or Nothing.
 	Nothing Text `json:"nothing,omitempty"`
+	// Keep is how to keep what the plan does where something else may set it back, such as an autoscaler: "To keep 2 pods, type …".
+	Keep Text `json:"keep,omitempty"`
 	// Undo is the way back from the state after the plan, as far as it is known now.
 	Undo *Offer `json:"undo,omitempty"`
 	// Digests are what the registry said that images are, by reference: "sha256:…". A tag can be moved, so what people approve is

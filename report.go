@@ -34,6 +34,9 @@ type File struct {
 	// Text is what is in it. "" stands for the whole message, and there is a file only where the message has to leave something out: what a
 	// file shows whole can be approved.
 	Text string `json:"text,omitempty"`
+	// Else is what the message says where it has to leave something out and there is no file of it: how to see the rest. A file without a
+	// name is only this.
+	Else Text `json:"else,omitempty"`
 }
 
 // Block is one part of a message. Exactly one of its fields is set.

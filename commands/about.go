@@ -55,24 +55,21 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	}
 	var rows [][]algesta.Text
 	for _, b := range runbooks.All() {
-		rows = append(rows, []algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed(b.Example))), algesta.Say(b.Summary)})
+		rows = append(rows, []algesta.Text{algesta.Say("{}", algesta.Name(b.Name)), algesta.Say(b.Summary)})
 	}
 	rows = append(
 		rows,
-		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed(grammar.Undo.Example))), algesta.Say(grammar.Undo.Summary)},
+		[]algesta.Text{algesta.Say("{}", algesta.Name(grammar.Undo.Name)), algesta.Say(grammar.Undo.Summary)},
 		[]algesta.Text{
-			algesta.Say(
-				"{}",
-				algesta.Name(d.Bot.Typed("approvals")),
-			),
+			algesta.Say("{}", algesta.Name("approvals")),
 			algesta.Say("List the requests that wait for approval, those for yours first."),
 		},
 		[]algesta.Text{
-			algesta.Say("{}", algesta.Name(d.Bot.Typed("freezes"))), algesta.Say("List what can't be changed now, until when and why."),
+			algesta.Say("{}", algesta.Name("freezes")), algesta.Say("List what can't be changed now, until when and why."),
 		},
-		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("whoami"))), algesta.Say("Show who you are here and what you can do.")},
+		[]algesta.Text{algesta.Say("{}", algesta.Name("whoami")), algesta.Say("Show who you are here and what you can do.")},
 		[]algesta.Text{
-			algesta.Say("{}", algesta.Name(d.Bot.Typed("can-i", "scale api-gateway production"))),
+			algesta.Say("{}", algesta.Name("can-i")),
 			algesta.Say("Check whether you can do something, and who has to approve it."),
 		},
 	)
@@ -81,7 +78,11 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 		where = algesta.Say("Environments: {}.", strings.Join(seen, ", "))
 	}
 	r.Body = []algesta.Block{
-		{Table: &algesta.Table{Head: []string{"command", "what it does"}, Rows: rows}},
+		{Table: &algesta.Table{Head: []string{"command", "what it does"}, Rows: rows}}, // without examples: all of it has to fit into a message
+		{Text: algesta.Say(
+			"How one is typed: {}. For example: {}", algesta.Name(d.Bot.Typed("help rollback")),
+			algesta.Name(d.Bot.Typed("can-i scale api-gateway production")),
+		)},
 		{Text: algesta.Say("Spanish works too: estado, revertir, reiniciar, escalar, desplegar, registros, diagnosticar, " +
 			"producción.")},
 		{Text: where.Then("In a thread, say {} instead.", algesta.Name(d.Bot.Mentioned("…")))},
@@ -295,7 +296,7 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 		}, nil
 	case algesta.Refuse:
 	}
-	return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("No. {}", decision.Reason), Body: hint(decision.Hint)}, nil
+	return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("No. {}", decision.Reason), Body: hint(hintOf(d.Bot, decision))}, nil
 }
 
 // doing is the use of a command as it reads after "you can": "restart api-gateway in production", "use pods on api-gateway in production".

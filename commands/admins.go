@@ -14,7 +14,7 @@ import (
 func (d *Dispatcher) AboutPolicy(ctx context.Context, channel, id string, failed error) error {
 	if failed == nil {
 		return d.toAdmins(ctx, algesta.Post{Command: id, Kind: algesta.EndPost, Channel: channel, Report: algesta.Report{
-			Tone: algesta.Good, Title: algesta.Say("The policy file was loaded again at {} and is in force.", algesta.AtSecond(time.Now())),
+			Tone: algesta.Good, Title: algesta.Say("The policy file was loaded again at {} and is in force.", algesta.At(time.Now())),
 		}})
 	}
 	return d.toAdmins(ctx, algesta.Post{Command: id, Kind: algesta.CardPost, Channel: channel, Report: algesta.Report{

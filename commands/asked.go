@@ -98,7 +98,7 @@ func asker(r algesta.Requester) string {
 }
 
 // overtakenNote begins the note of a change that ran and that something outside of the bot changed again.
-const overtakenNote = "was superseded."
+const overtakenNote = "didn't last."
 
 // overtaken is how a change was superseded, by its note: a newer request came before it or after it, or something else changed it again.
 func overtaken(note string) string {

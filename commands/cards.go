@@ -21,7 +21,7 @@ func cardOf(r algesta.Request, missing []policy.Missing, n names) algesta.Report
 		small = algesta.Say("{} · {}", small, r.Note)
 	}
 	if m.moment != "" && (m.decided == theyApproved || len(r.DecidedBy) == 0) { // else the moment of the decision is that of the end
-		small = algesta.Say("{} · {} {}", small, m.moment, algesta.AtSecond(r.UpdatedAt))
+		small = algesta.Say("{} · {} {}", small, m.moment, algesta.At(r.UpdatedAt))
 	}
 	if r.Glass != nil {
 		small = algesta.Say("{} · break-glass", small)
@@ -94,15 +94,15 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 		}
 		return join(asks, algesta.Say("{} may cancel.", r.Command.Called())) // by name: the card notified them already
 	case r.Glass != nil && len(r.Needs) == 0 && len(r.DecidedBy) == 0 && r.Status.Ended():
-		return algesta.Say("Break-glass ({}): no approval was asked for. It ended {}.", quote(r.Glass.Reason), algesta.AtSecond(r.UpdatedAt))
+		return algesta.Say("Break-glass ({}): no approval was asked for. It ended {}.", quote(r.Glass.Reason), algesta.At(r.UpdatedAt))
 	case r.Glass != nil && len(r.Needs) == 0 && len(r.DecidedBy) == 0:
 		return algesta.Say("Break-glass ({}): no approval is asked for. It runs once the security channel has been told.", quote(r.Glass.Reason))
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0 && r.Status.Ended():
-		return algesta.Say("No approval was needed. It ended {}.", algesta.AtSecond(r.UpdatedAt))
+		return algesta.Say("No approval was needed. It ended {}.", algesta.At(r.UpdatedAt))
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0:
 		return algesta.Say("No approval is needed here. It runs at once.")
 	case len(r.DecidedBy) == 0:
-		return algesta.Say("Closed without a decision, {}.", algesta.AtSecond(r.UpdatedAt))
+		return algesta.Say("Closed without a decision, {}.", algesta.At(r.UpdatedAt))
 	}
 	return algesta.Say("{} by {}, {}.", words.Capital(viewOf(r.Status).decided), everyone(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
 }

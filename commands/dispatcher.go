@@ -36,7 +36,7 @@ const (
 	placeAge = 2 * time.Second
 )
 
-// Config is what a Dispatcher needs. All fields but Books, Makers, Routed and Panics are required.
+// Config is what a Dispatcher needs. All fields but Books, Doctor, Noticed, Makers, Routed and Panics are required.
 type Config struct {
 	Bot       algesta.Handle // how people call the bot, for examples
 	Parser    grammar.Parser
@@ -47,6 +47,7 @@ type Config struct {
 	Clusters  Clusters
 	Store     Store
 	Doctor    func(context.Context) algesta.Report // checks everything that the bot needs; nil where that can't be asked for
+	Noticed   func() []Noticed                     // what is seen now and has no card yet; nil where nothing is watched
 	Redact    func(string) string                  // takes secrets out of what came from a cluster or a person
 	// Makers are what makes the pods of a namespace, as far as is known without asking the cluster; nil where that's never known.
 	Makers func(cluster, namespace string) []algesta.Object
@@ -234,7 +235,7 @@ func (d *Dispatcher) start(ctx context.Context, from origin, book runbooks.Runbo
 	defer func() { err = about(c, err) }()
 	decision := d.decideAnywhere(ctx, book, c, false)
 	if decision.Effect == algesta.Refuse {
-		return refused(decision, c.Actor)
+		return d.refused(decision, c.Actor)
 	}
 	if !book.Changes() {
 		return d.read(ctx, from, book, c, decision)

@@ -85,3 +85,22 @@ func TestALookThatPostsNothingAsksSlackNothing(t *testing.T) {
 	require.EqualValues(t, 3, looks.Load())
 	require.Zero(t, asked.Load())
 }
+
+// TestAChangeThatDidNotLastSaysHowToKeepIt: an autoscaler set another number of pods, and would do so again.
+func TestAChangeThatDidNotLastSaysHowToKeepIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.onCreate = func(r *algesta.Request) {
+		r.Plan.Keep = algesta.Say("To keep 6 pods, type /algesta hpa pin api-gateway production 6.")
+	}
+	w.dispatcher.EndAll(runbooks.WithPoll(time.Minute, func(context.Context, runbooks.Cluster, algesta.Object) (runbooks.Polled, error) {
+		return runbooks.Polled{Phase: rollout.Overtaken, Said: algesta.Say("An autoscaler set it to 4 pods.")}, nil
+	}))
+	w.types(luis, "scale api-gateway production 6")
+	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
+	w.request(algesta.Superseded)
+	require.Contains(
+		t, strings.Join(w.said(algesta.EndPost), "\n"), "Scaling of api-gateway in production (4 → 6 pods) didn't last. "+
+			"An autoscaler set it to 4 pods. To keep 6 pods, type /algesta hpa pin api-gateway production 6.",
+	)
+}

@@ -70,12 +70,20 @@ func join(a, b algesta.Text) algesta.Text {
 }
 
 // refused is the error that carries a policy's no to this person.
-func refused(d algesta.Decision, to algesta.Actor) *algesta.Error {
-	hint := d.Hint
+func (d *Dispatcher) refused(no algesta.Decision, to algesta.Actor) *algesta.Error {
+	hint := hintOf(d.Bot, no)
 	if to.Ungrouped {
 		hint = join(hint, algesta.Say("This Slack workspace has no user groups (its plan has none), so rules that name a group apply to nobody."))
 	}
-	return &algesta.Error{Kind: algesta.ErrRefused, Message: d.Reason, Hint: hint}
+	return &algesta.Error{Kind: algesta.ErrRefused, Message: no.Reason, Hint: hint}
+}
+
+// hintOf is what to do next after a refusal, with the command that ends what refuses it.
+func hintOf(bot algesta.Handle, no algesta.Decision) algesta.Text {
+	if no.Lift == "" {
+		return no.Hint
+	}
+	return no.Hint.Then("{}", algesta.Name(bot.Typed(no.Lift)))
 }
 
 // is reports whether an error is of this kind.

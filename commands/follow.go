@@ -153,7 +153,9 @@ func (d *Dispatcher) handlePhase(
 		return laterAgain, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.bad(r, p)) // its diagnosis is a job of its own
 	case rollout.Overtaken:
 		o := d.note(overtakenNote+" "+p.Why.String(), p)
-		if t := r.Command.Target; t.Service != "" || t.Workload().Name != "" {
+		if len(r.Plan.Keep) > 0 {
+			o.said = o.said.Then("{}", r.Plan.Keep)
+		} else if t := r.Command.Target; t.Service != "" || t.Workload().Name != "" {
 			o.said = o.said.Then("To see how it is now: {}", algesta.Name(d.Bot.Typed("status", typedAs(t), t.Environment)))
 		}
 		return 0, d.finish(ctx, r, algesta.Superseded, algesta.Neutral, p, f, o)
@@ -280,6 +282,10 @@ func (d *Dispatcher) bad(r algesta.Request, p rollout.Progress) outcome {
 		how = "came up, crashed afterwards and was not undone"
 	}
 	o := outcome{note: how + ": " + p.Why.String(), said: join(algesta.Say("{} {}. {}", r.Plan.Title, how, p.Why), p.Serving)}
+	if p.Blocked != "" { // an undo alone wouldn't go on either
+		deletes := d.Bot.Typed("pod delete", p.Blocked, r.Command.Target.Environment)
+		o.said = o.said.Then("To go on: {}", algesta.Name(deletes))
+	}
 	if offersUndo(r) {
 		o.next = append(o.next, undoButton(r, "primary"))
 	}

@@ -266,7 +266,10 @@ func (f *form) offers(ctx context.Context) map[int]runbooks.Offered {
 	reads.Wait()
 	// Like every other look into a cluster it's in the audit before anybody sees it.
 	if err := f.storeLate(ctx, func(tx Tx) error { return tx.Append(readEntry(in.Command, true)) }); err != nil {
-		f.out.Intro = append(f.out.Intro, algesta.Say("Couldn't check what's there now (it couldn't be recorded)."))
+		f.out.Intro = append(f.out.Intro, algesta.Say(
+			"Couldn't check what's there now (my own storage didn't take the audit's line). Type the values yourself, or open the form again "+
+				"in a minute.",
+		))
 		return out
 	}
 	for i, err := range errs {

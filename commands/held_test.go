@@ -194,7 +194,7 @@ func TestIncidentsAreToldAsTheirCardsTellThem(t *testing.T) {
 	require.Equal(t, algesta.Warning, tone, "the worst is only degraded")
 	said := strings.Join(w.answered(), "\n")
 	require.Contains(t, said, "Resolved in the last 7 days: 1")
-	require.Contains(t, said, "A quota is full | 10 min")
+	require.Contains(t, said, "10 min: api-gateway in production: A quota is full (")
 	require.Contains(t, said, algesta.AtDay(began).Text)
 	w.types(luis, "incident "+i.ID)
 	require.Contains(t, w.shown(), "open since "+algesta.AtDay(began).Text)

@@ -189,11 +189,11 @@ func (d *Dispatcher) linked(ctx context.Context, t algesta.Text, r algesta.Reque
 	return algesta.Say("{} · {}", t, algesta.Span{Kind: algesta.Link, ID: at, Text: "its thread"})
 }
 
-// Changes wakes after a commit that opened a request or moved one: what someone sees of them may have changed. One wake-up may stand for
-// many.
+// Changes wakes after a commit that opened a request or moved one, or ended what one made: what someone sees of them may have changed. One
+// wake-up may stand for many.
 func (d *Dispatcher) Changes() <-chan struct{} { return d.changes }
 
-// watchedStore wakes changes after the commits that open or move a request.
+// watchedStore wakes changes after the commits that open or move a request, or end what one made.
 type watchedStore struct {
 	Store
 	changes chan struct{}
@@ -214,7 +214,7 @@ func (s watchedStore) Update(ctx context.Context, f func(Tx) error) error {
 	return nil
 }
 
-// watchedTx notes that a request was opened or moved.
+// watchedTx notes that a request was opened or moved, or what it made was ended.
 type watchedTx struct {
 	Tx
 	moved *bool
@@ -224,6 +224,24 @@ type watchedTx struct {
 func (t watchedTx) Create(r algesta.Request) error {
 	*t.moved = true
 	return t.Tx.Create(r)
+}
+
+// Thaw implements FreezeTx.
+func (t watchedTx) Thaw(id string, at time.Time) (bool, error) {
+	*t.moved = true
+	return t.Tx.Thaw(id, at)
+}
+
+// EndGlass implements GlassTx.
+func (t watchedTx) EndGlass(id string, at time.Time) (bool, error) {
+	*t.moved = true
+	return t.Tx.EndGlass(id, at)
+}
+
+// EndSilence implements SilenceTx.
+func (t watchedTx) EndSilence(id string, at time.Time) (bool, error) {
+	*t.moved = true
+	return t.Tx.EndSilence(id, at)
 }
 
 // Move implements RequestTx.

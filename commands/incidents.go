@@ -18,7 +18,7 @@ import (
 const (
 	incidentsBack      = 7 * 24 * time.Hour
 	mostIncidentsRead  = 1_000
-	mostIncidentsShown = 20 // of those that are open, and of those that are over
+	mostIncidentsShown = 100 // of those that are open, and of those that are over: where each has its card is looked up
 	mostIncidentEvents = 30
 )
 
@@ -206,13 +206,17 @@ func (d *Dispatcher) answerIncidents(ctx context.Context, c algesta.Command) (al
 		r = algesta.Report{
 			Tone:  incidentTone(open[0]), // the worst
 			Title: algesta.Say("{} {}.", words.Plural(len(open), "incident is open", "incidents are open"), where),
-			Body:  []algesta.Block{d.incidentTable(ctx, "since", open, false)},
+			Body:  []algesta.Block{d.incidentTable(ctx, open)},
 		}
 	}
 	if len(over) > 0 {
-		r.Body = append(
-			r.Body, algesta.Block{Text: algesta.Say("Resolved in the last 7 days: {}", len(over))}, d.incidentTable(ctx, "when", over, true),
-		)
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("Resolved in the last 7 days: {}", len(over))}, d.incidentsOver(ctx, over))
+	}
+	if seen, _ := d.noticed(ctx, c); len(seen) > 0 {
+		r.Body = append([]algesta.Block{{Text: seen}}, r.Body...)
+		if len(open) == 0 {
+			r.Tone, r.Title = algesta.Warning, algesta.Say("No incident is open {}.", where)
+		}
 	}
 	if silent := d.silent(ctx, c); len(silent) > 0 {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("Silenced now:")}, algesta.Block{List: silent})
@@ -220,28 +224,30 @@ func (d *Dispatcher) answerIncidents(ctx context.Context, c algesta.Command) (al
 	return r, nil
 }
 
-// incidentTable lists incidents, mostIncidentsShown at most.
-func (d *Dispatcher) incidentTable(ctx context.Context, when string, all []algesta.Incident, over bool) algesta.Block {
-	t := &algesta.Table{Head: []string{"incident", "what", "how bad", when}}
-	if over {
-		t.Head[2] = "how long"
-	}
-	for n, i := range all {
-		if n == mostIncidentsShown {
-			t.Rows = append(t.Rows, []algesta.Text{
-				algesta.Say("…"), algesta.Say("{} more", len(all)-n), algesta.Say(""), algesta.Say(""),
-			})
-			break
-		}
-		cell := algesta.Say("{}", howBad(i.Cause))
-		if over {
-			cell = algesta.Say("{}", words.Span(i.Lasted()))
-		}
+// incidentTable lists incidents that are open.
+func (d *Dispatcher) incidentTable(ctx context.Context, all []algesta.Incident) algesta.Block {
+	t := &algesta.Table{Head: []string{"incident", "what", "how bad", "since"}}
+	for _, i := range all[:min(mostIncidentsShown, len(all))] {
 		t.Rows = append(t.Rows, []algesta.Text{
-			d.incidentLink(ctx, i), calledIncident(i), cell, algesta.Say("{}", algesta.AtDay(i.Began())),
+			d.incidentLink(ctx, i), calledIncident(i), algesta.Say("{}", howBad(i.Cause)), algesta.Say("{}", algesta.AtDay(i.Began())),
 		})
 	}
 	return algesta.Block{Table: t}
+}
+
+// incidentsOver lists incidents that are over, a line each: a message has one table, and that is of those that are open.
+func (d *Dispatcher) incidentsOver(ctx context.Context, all []algesta.Incident) algesta.Block {
+	var list []algesta.Text
+	for n, i := range all {
+		if n == mostIncidentsShown {
+			list = append(list, algesta.Say("… {} more", len(all)-n))
+			break
+		}
+		list = append(list, algesta.Say(
+			"{}, {}: {} ({})", algesta.AtDay(i.Began()), words.Span(i.Lasted()), calledIncident(i), d.incidentLink(ctx, i),
+		))
+	}
+	return algesta.Block{List: list}
 }
 
 // silent lists the silences in force that a command may tell of.

@@ -62,7 +62,7 @@ func TestIncidentsAreListedToWhoMayReadThem(t *testing.T) {
 	said := strings.Join(w.answered(), "\n")
 	require.Contains(t, said, "1 incident is open in the environments that you can read.")
 	require.Contains(t, said, "api-gateway in production: Secret mongodb-credentials has no key uri | down")
-	require.Contains(t, said, "A quota is full | 3 min")
+	require.Contains(t, said, "3 min: api-gateway in production: A quota is full (")
 
 	w.types(luis, "incident "+i.ID)
 	said = strings.Join(w.answered(), "\n")

@@ -86,7 +86,7 @@ func viewOf(s algesta.Status) view {
 	case algesta.Approved, algesta.Executing:
 		return view{shown: algesta.Running, title: titleDoing, decided: theyApproved}
 	case algesta.Applied:
-		return view{shown: algesta.Running, title: titleDoing, decided: theyApproved, moment: "written", card: true}
+		return view{shown: algesta.Running, title: titleDoing, decided: theyApproved, moment: "applied", card: true}
 	case algesta.Unknown:
 		return view{tone: algesta.Warning, shown: algesta.Warning, title: titleUnknown, decided: theyApproved, card: true, reply: true}
 	case algesta.Succeeded:

@@ -38,7 +38,7 @@ func (d *Dispatcher) beginLive(
 	ctx context.Context, from origin, c algesta.Command, shown algesta.Report, places []runbooks.Place,
 ) error {
 	now := time.Now()
-	l := algesta.LiveAnswer{Command: c, From: now, Until: now.Add(liveFor), Shown: shown, ShownAt: now}
+	l := algesta.LiveAnswer{Command: c, From: now, Until: now.Add(liveFor), Shown: asFollowed(shown), ShownAt: now}
 	return d.storeLate(ctx, func(tx Tx) error {
 		open, err := tx.LiveAnswers()
 		if err != nil {
@@ -175,6 +175,7 @@ func (d *Dispatcher) liveLook(ctx context.Context, l algesta.LiveAnswer, now tim
 	settled, err := d.settled(ctx, book, l.Command)
 	if err == nil {
 		l.Shown, err = d.look(ctx, book, l.Command, d.placesOf(ctx, book, l.Command))
+		l.Shown = asFollowed(l.Shown)
 	}
 	switch {
 	case is(err, algesta.ErrUnreachable, algesta.ErrForbidden):

@@ -117,7 +117,8 @@ func endLiveIn(tx Tx, l algesta.LiveAnswer, end liveEnd) error {
 func postLastLive(tx Tx, l algesta.LiveAnswer, end liveEnd) (err error) {
 	card, detail := cardAndDetail(l.Shown, l.Command)
 	detail.Tone, detail.Small = algesta.Neutral, detail.Title
-	detail.Title, detail.Push, detail.File, detail.Buttons = end.said, nil, nil, nil
+	detail.Title, detail.Push, detail.Buttons = end.said, nil, nil
+	detail = withRest(detail, algesta.Say(restUnfollow))
 	if end.again {
 		if detail.Buttons, err = StoreOffers(tx, []algesta.Button{followAgain(l.Command)}); err != nil {
 			return err
@@ -139,7 +140,7 @@ func postLive(tx Tx, l algesta.LiveAnswer) error {
 			"{} I keep trying until {}. As of {}:", l.Trouble, algesta.At(l.Until), algesta.AtSecond(l.ShownAt),
 		)
 	}
-	detail.File = nil // it would be of one moment
+	detail = withRest(detail, algesta.Say(restUnfollow)) // a file would be of one moment
 	detail.Buttons = []algesta.Button{{Label: "Stop", Action: algesta.Stop, ID: l.Command.ID}}
 	return postBoth(tx, l.Command, card, detail, false)
 }

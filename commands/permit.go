@@ -14,6 +14,7 @@ import (
 // describes them now. The policy is taken before Slack is asked, because an actor carries only the user groups that this policy names.
 type permit struct {
 	policy    *policy.Policy
+	bot       algesta.Handle // how people call the bot
 	place     Place
 	requester algesta.Actor
 	approvals []algesta.Approval
@@ -22,7 +23,7 @@ type permit struct {
 // askNow asks Slack about everything that a write rests on. Nothing that was known before counts: where Slack can't be asked, nothing is
 // written.
 func (d *Dispatcher) askNow(ctx context.Context, r algesta.Request) (p permit, err error) {
-	p.policy = d.Policy()
+	p.policy, p.bot = d.Policy(), d.Bot
 	if p.place, err = d.freshPlace(ctx, r); err != nil {
 		return p, err
 	}
@@ -93,7 +94,7 @@ func (p permit) refused(r algesta.Request, book runbooks.Runbook, plan algesta.P
 	c.Actor = p.requester
 	decision := p.policy.Decide(rests(policy.Facts{Command: c, Verb: book.Verb, Plan: &plan, At: at}, r))
 	if decision.Effect == algesta.Refuse {
-		return join(decision.Reason, decision.Hint), true
+		return join(decision.Reason, hintOf(p.bot, decision)), true
 	}
 	if r.Glass != nil && decision.Effect == algesta.NeedsApproval && len(p.approvals) == 0 {
 		over := glassOver()

@@ -223,7 +223,7 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 	now := time.Now()
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, Plan: &p, At: now, Approved: approved})
 	if decision.Effect == algesta.Refuse {
-		return prepared{}, refused(decision, c.Actor)
+		return prepared{}, d.refused(decision, c.Actor)
 	}
 	if err := nobodyApproves(decision.Needs, c.Actor); err != nil {
 		return prepared{}, err

@@ -39,7 +39,7 @@ func (d *Dispatcher) read(
 		return err
 	}
 	if alone { // others read the channel, too
-		return d.reply(ctx, from, c.ID, report, readEntry(c, true, places...))
+		return d.reply(ctx, from, c.ID, withRest(report, d.forFewer(c)), readEntry(c, true, places...))
 	}
 	if book.Name == "status" {
 		report.Body = append(report.Body, d.frozenHere(c.Target)...)
@@ -76,7 +76,7 @@ func (d *Dispatcher) read(
 				"This is how it is now. I can't follow it here, because only you see it: ask in a channel that I'm in, or in our direct messages.",
 			)})
 		}
-		return d.reply(ctx, from, c.ID, report, readEntry(c, true, places...))
+		return d.reply(ctx, from, c.ID, withRest(report, algesta.Say(restElsewhere)), readEntry(c, true, places...))
 	}
 	if follows {
 		settled, err := d.settled(ctx, book, c)
@@ -148,6 +148,9 @@ func postAnswer(tx Tx, c algesta.Command, card, detail algesta.Report, proposed 
 		return err
 	}
 	detail.Buttons = buttons
+	if detail.File == nil {
+		detail.File = restInFile(c)
+	}
 	shown := post(c, algesta.CardPost, card)
 	shown.By = asked.ID
 	if err := tx.Post(shown); err != nil {

@@ -78,7 +78,7 @@ func (d *Dispatcher) ruleMayLook(ctx context.Context, asks RuleCommand) (runbook
 	}
 	decision := d.decideAnywhere(ctx, book, c, false)
 	if decision.Effect != algesta.Allow {
-		return book, c, refused(decision, c.Actor)
+		return book, c, d.refused(decision, c.Actor)
 	}
 	return book, c, nil
 }

@@ -60,10 +60,17 @@ func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (r algesta.R
 		algesta.Say("Last change: {}", algesta.Dated(last)),
 		algesta.Say("Frozen or silenced: {}", d.held(ctx, c)),
 	}}}
+	seen, at := d.noticed(ctx, c)
+	if len(seen) > 0 {
+		r.Body[0].List = append(r.Body[0].List, seen)
+		if r.Tone == algesta.Good {
+			r.Tone = algesta.Warning
+		}
+	}
 	if broken := d.brokenNow(ctx, c); len(broken) > 0 {
 		r.Body[0].List = append(r.Body[0].List, broken...)
 	}
-	if alone = d.toldElsewhere(ctx, c, open); alone {
+	if alone = d.toldElsewhere(ctx, c, slices.Concat(open, at)); alone {
 		r.Small = algesta.Say("Incidents of this aren't told in this channel, so only you see this.")
 	}
 	return r, alone, nil
@@ -82,6 +89,35 @@ func (d *Dispatcher) toldElsewhere(ctx context.Context, c algesta.Command, open 
 	}
 	place, err := d.Directory.Place(ctx, c.Channel, factsAge)
 	return err != nil || !place.Direct
+}
+
+// Noticed is something wrong that is seen now and has no card yet.
+type Noticed struct {
+	Place algesta.Target // the environment in which it's seen
+	Thing string         // what it is about: "Deployment api-gateway-production"
+	Since time.Time
+}
+
+// mostNoticed is how many things without a card are named.
+const mostNoticed = 3
+
+// noticed names what is wrong and has no card yet, "" where that is nothing that may be told; at are the incidents that it will be, with
+// nothing but their places.
+func (d *Dispatcher) noticed(ctx context.Context, c algesta.Command) (said algesta.Text, at []algesta.Incident) {
+	if d.Noticed == nil {
+		return nil, nil
+	}
+	var things []string
+	for _, n := range d.Noticed() {
+		thing := fmt.Sprintf("%s in %s", n.Thing, n.Place.Environment)
+		if d.mayTellOf(ctx, c, n.Place) && !slices.Contains(things, thing) {
+			things, at = append(things, thing), append(at, algesta.Incident{About: n.Place})
+		}
+	}
+	if len(things) == 0 {
+		return nil, nil
+	}
+	return algesta.Say("Noticed, no card yet: {}", words.Few(things, mostNoticed)), at
 }
 
 // sitrepRequests are the changes that run, and those that wait for an approval.

@@ -18,7 +18,7 @@ func TestTheStateOfARequestIsSaidAsItCameAbout(t *testing.T) {
 		"it's approved and runs as soon as it can": {Status: algesta.Approved, DecidedBy: carla},
 		"someone else or an autoscaler changed it again": {
 			Status: algesta.Superseded,
-			Note:   "was superseded. Someone or an autoscaler set api-gateway-production to 5 pods instead of 4.",
+			Note:   "didn't last. Someone or an autoscaler set api-gateway-production to 5 pods instead of 4.",
 		},
 		"it was not run, because api-gateway-production changed after this was planned": {
 			Status: algesta.Superseded,

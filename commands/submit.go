@@ -175,7 +175,7 @@ func (d *Dispatcher) standing(ctx context.Context, in algesta.Invocation, b runb
 	}
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: b.Verb, At: c.At})
 	if decision.Effect == algesta.Refuse {
-		return commandField, about(c, refused(decision, actor))
+		return commandField, about(c, d.refused(decision, actor))
 	}
 	if !b.Changes() {
 		return "", nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -77,6 +78,30 @@ func TestHelpLeavesOutWhatOnlyButtonsUse(t *testing.T) {
 	require.Len(t, answers, 1)
 	require.Contains(t, answers[0], "to-revision")
 	require.NotContains(t, answers[0], "template")
+}
+
+// TestHelpFitsIntoOneMessage: only its reader sees it, so there's no file with the rest.
+func TestHelpFitsIntoOneMessage(t *testing.T) {
+	t.Parallel()
+	const room, cell = 9_000, 8 // of the 10,000 characters that a message takes, and what a cell costs beside its own
+	w := newWorld(t)
+	w.types(luis, "help")
+	var said int
+	for _, p := range w.posts() {
+		for _, b := range p.Report.Body {
+			if b.Table == nil {
+				continue
+			}
+			require.Less(t, len(b.Table.Rows), 99)
+			for _, row := range b.Table.Rows {
+				for _, text := range row {
+					said += utf8.RuneCountInString(text.String()) + cell
+				}
+			}
+		}
+	}
+	require.NotZero(t, said)
+	require.Less(t, said, room)
 }
 
 func TestHelpSaysHowACommandIsTyped(t *testing.T) {

@@ -106,7 +106,7 @@ func (d *Dispatcher) mayKnowOf(t algesta.Target, actor algesta.Actor) error {
 		}
 	}
 	asked.Verb = "rollback"
-	return refused(d.Policy().Decide(asked), actor)
+	return d.refused(d.Policy().Decide(asked), actor)
 }
 
 // wayBack is the offer to undo the last change of the bot to the target, without an ID where no button has it. An error says why there is

@@ -56,7 +56,7 @@ func answerButton(r algesta.Request, e algesta.Execution, action algesta.VoteAct
 // answerUnknown takes a person's word for an execution whose outcome is unknown.
 func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
 	if may := d.Policy().MayAnswer(d.needs(r), d.factsOf(r), actor); may.Effect != algesta.Allow {
-		return refused(may, actor)
+		return d.refused(may, actor)
 	}
 	s, open, err := d.answerOf(ctx, r, in.Vote.Action == algesta.Done, actor.Called())
 	if err != nil {

@@ -83,7 +83,7 @@ func (d *Dispatcher) approve(
 	ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor, needs []algesta.Requirement,
 ) error {
 	if may := d.Policy().MayApprove(needs, r.Command.Actor, actor); may.Effect != algesta.Allow {
-		return refused(may, actor)
+		return d.refused(may, actor)
 	}
 	if rule := approversSayWhy(needs); rule != "" && strings.TrimSpace(in.Vote.Reason) == "" {
 		return &algesta.Error{
@@ -92,7 +92,7 @@ func (d *Dispatcher) approve(
 		}
 	}
 	if no, frozen := d.Policy().FrozenBy(d.factsOf(r)); frozen { // otherwise it would be refused just before it ran
-		return refused(no, actor)
+		return d.refused(no, actor)
 	}
 	n := d.names(ctx, needs)
 	err := d.Store.Update(ctx, func(tx Tx) error {
@@ -178,7 +178,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 		to, verb, note = algesta.Cancelled, "cancelled", "was cancelled by "+actor.Called()+". Nothing was changed."
 	default:
 		if may := d.Policy().MayDeny(d.needs(r), actor); may.Effect != algesta.Allow {
-			return refused(may, actor)
+			return d.refused(may, actor)
 		}
 		rule, why := reasonAsked(r), strings.TrimRight(strings.TrimSpace(d.Redact(in.Vote.Reason)), ".!")
 		if rule != "" && why == "" {

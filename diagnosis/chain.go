@@ -306,6 +306,12 @@ func changeBefore(s *facts.Snapshot, f *rules.Finding) (at time.Time, wording st
 		if w == nil {
 			continue
 		}
+		if w.Desired == 0 { // no rollout before that is why nothing runs
+			if w.Ref == f.Subject && f.Since.After(at) {
+				at, wording = f.Since, fmt.Sprintf("%s was scaled to 0 pods %s.", w.Ref.Words(), facts.When(f.Since))
+			}
+			continue
+		}
 		if source, changed := s.ConfigBefore(w, lastStart(f)); changed.After(at) {
 			at, wording = changed, fmt.Sprintf("%s, which %s uses, was changed %s.", source.Words(), w.Ref.Name, facts.When(changed))
 		}

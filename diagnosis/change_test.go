@@ -50,6 +50,39 @@ func TestAChangedConfigMapIsTheNearestChange(t *testing.T) {
 	}
 }
 
+// A version that was rolled out before isn't why nothing runs: that somebody scaled it to 0 is.
+func TestTheNearestChangeOfWhatWasScaledToZeroIsThat(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		event bool
+		want  string
+	}{
+		"as its event says": {true, "Deployment ms-orders was scaled to 0 pods 2026-03-10 11:50 UTC."},
+		"long ago":          {false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			objects := append(
+				withVariables(service("web", 1), corev1.EnvVar{Name: "ORDERS_URL", Value: "http://ms-orders"}),
+				scaledTo(service("ms-orders", 0), 0)...,
+			)
+			if c.event {
+				at := metav1.NewTime(noon.Add(-10 * time.Minute))
+				objects = append(objects, &corev1.Event{
+					ObjectMeta:     metav1.ObjectMeta{Namespace: "production", Name: "e"},
+					InvolvedObject: corev1.ObjectReference{Kind: "Deployment", Namespace: "production", Name: "ms-orders"},
+					Reason:         "ScalingReplicaSet", Message: "Scaled down replica set ms-orders-1 from 2 to 0",
+					FirstTimestamp: at, LastTimestamp: at, Count: 1,
+				})
+			}
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
+			require.NotEmpty(t, d.Chains, d.Text())
+			require.Contains(t, d.Chains[0].Cause, "scaled to zero")
+			require.Equal(t, c.want, d.Chains[0].Change, d.Text())
+		})
+	}
+}
+
 func TestAFullNodePoolChangesTheNextStep(t *testing.T) {
 	t.Parallel()
 	objects := service("ms-orders", 1)

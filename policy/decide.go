@@ -27,7 +27,7 @@ func (p *Policy) Decide(f Facts) algesta.Decision {
 		return no
 	}
 	if z, ok := p.frozen(f); ok {
-		return frozen(z, f)
+		return p.frozenSays(z, f)
 	}
 	if l, err := p.brokenLimit(f); l != nil {
 		return limited(*l, err)
@@ -92,7 +92,7 @@ func (p *Policy) frozen(f Facts) (last freeze, found bool) {
 // FrozenBy is the refusal by the freeze that forbids a command now; ok is false where none does.
 func (p *Policy) FrozenBy(f Facts) (no algesta.Decision, ok bool) {
 	if z, ok := p.frozen(f); ok {
-		return frozen(z, f), true
+		return p.frozenSays(z, f), true
 	}
 	return algesta.Decision{}, false
 }
@@ -231,19 +231,30 @@ func (p *Policy) whoMay(f Facts) algesta.Text {
 	return algesta.Say("Nobody can: ask the people who write the policy.")
 }
 
-// frozen says until when, and why. Whoever reads it may have asked for the change or only wanted to approve it.
-func frozen(z freeze, f Facts) algesta.Decision {
+// frozenSays says until when, why and who can end it sooner. Whoever reads it may have asked for the change or only wanted to approve it.
+func (p *Policy) frozenSays(z freeze, f Facts) algesta.Decision {
 	end := algesta.Span{Kind: algesta.Moment, At: z.to, Text: z.to.Format("2 January 2006, 15:04 MST")}
 	reason := strings.TrimSuffix(z.reason, ".")
 	if z.asked != nil {
-		return refuse(
+		no := refuse(
 			z.name,
 			algesta.Say(
 				"{} can't be changed until {}: {} froze it ({}).", z.asked.Place(), end, z.asked.By.Called(),
 				words.Cited(strings.Join(strings.Fields(reason), " ")),
 			),
-			algesta.Say("Ask again after that. Anyone who may unfreeze {} can end it sooner.", z.asked.What()),
+			algesta.Say("Ask again after that."),
 		)
+		unfreeze := Facts{Verb: "unfreeze", At: f.At, Command: f.Command}
+		unfreeze.Command.Target = z.asked.Target
+		if who := p.WhoMay(unfreeze); len(who) > 0 {
+			can := someone("Someone", who)
+			if _, own := p.bindingFor(unfreeze); own {
+				can = algesta.Say("You")
+			}
+			no.Hint = no.Hint.Then("{} can end it sooner:", can)
+			no.Lift = strings.Join(strings.Fields(strings.Join([]string{"unfreeze", z.asked.Target.Service, z.asked.Target.Environment}, " ")), " ")
+		}
+		return no
 	}
 	return refuse(
 		z.name,

@@ -31,7 +31,7 @@ func (r *Redactor) Report(in algesta.Report) algesta.Report {
 		out.Body[i] = r.block(b)
 	}
 	if in.File != nil {
-		out.File = &algesta.File{Name: r.String(in.File.Name), Text: r.String(in.File.Text)}
+		out.File = &algesta.File{Name: r.String(in.File.Name), Text: r.String(in.File.Text), Else: r.Text(in.File.Else)}
 	}
 	for i, b := range out.Buttons {
 		out.Buttons[i].Label = r.String(b.Label)
@@ -47,7 +47,7 @@ func (r *Redactor) Report(in algesta.Report) algesta.Report {
 
 // Plan is the plan with its sentences without secrets. What would be written is not touched: algesta.Plan.Redacted hashes it.
 func (r *Redactor) Plan(p algesta.Plan) algesta.Plan {
-	for _, t := range []*algesta.Text{&p.Summary, &p.Nothing, &p.Done, &p.Doing, &p.Title} {
+	for _, t := range []*algesta.Text{&p.Summary, &p.Nothing, &p.Done, &p.Doing, &p.Title, &p.Keep} {
 		*t = r.Text(*t)
 	}
 	p.Facts, p.Warnings, p.Diff = r.fields(p.Facts), r.texts(p.Warnings), r.String(p.Diff)

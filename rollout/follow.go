@@ -81,8 +81,10 @@ type Progress struct {
 	NoPods bool
 	Result algesta.Text // with Settled and NoPods: what was reached, in a sentence; empty where there is no more to say than that it was done
 	// CameUp says of Broken that all pods were there before.
-	CameUp  bool
-	Why     algesta.Text // of Broken, Overtaken, Gone, OutOfTime: one sentence with the object's name
+	CameUp bool
+	Why    algesta.Text // of Broken, Overtaken, Gone, OutOfTime: one sentence with the object's name
+	// Blocked is the pod for which an ordered rollout that is Broken waits: nothing goes on before someone deletes it. "" where there is none.
+	Blocked string
 	Serving algesta.Text // who still serves users, when Broken: "The 2 old pods still serve users."
 	Verdict Verdict      // with Settled
 	Compare algesta.Text // "no restart in the 60 s since (before: 6 in 10 min)"

@@ -55,6 +55,9 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	if broken && f.BrokenAt.IsZero() {
 		f.BrokenAt, f.BrokenOf = now, r.Desired()
 		p.Phase, p.Why, p.Serving, p.CameUp = Broken, why, r.whoServes(), !f.CompleteAt.IsZero()
+		if blocks := r.Blocking(); len(blocks) > 0 {
+			p.Blocked = blocks[0].Name
+		}
 		return p, f
 	}
 	if r.Done() {

@@ -34,6 +34,7 @@ func TestAnOrderedRolloutSaysForWhichPodItWaits(t *testing.T) {
 		t, "Pod mongodb-2 crashes (CrashLoopBackOff), and mongodb replaces no pod while one isn't ready (podManagementPolicy OrderedReady). "+
 			"Once mongodb-2 is deleted, it's created again from the new template.", p.Why.String(),
 	)
+	require.Equal(t, "mongodb-2", p.Blocked)
 	p, _ = wentBack().at(t, f, 10*time.Second)
 	require.Equal(t, rollout.Moving, p.Phase, "it's said once")
 	p, _ = database(3).at(t, f, time.Minute)

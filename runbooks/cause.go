@@ -36,6 +36,28 @@ func (s workloadState) undone(wrote bool) (request string, superseded bool) {
 	return request, false
 }
 
+// asUndo has a plan say which request it takes back, where it does exactly that: moves is what becomes what.
+func asUndo(p *algesta.Plan, request string, what any, moves string) {
+	name := algesta.Name(quote(request))
+	p.Title = algesta.Say("Undo of {} for {} ({})", name, what, moves)
+	p.Summary = algesta.Say("Undo {}: {}", name, p.Summary)
+	p.Doing = algesta.Say("Undoing {} for {}: {}", name, what, moves)
+}
+
+// asUndoOfPause does so for a plan that pauses or resumes, or warns where something else was changed after what it takes back.
+func (s workloadState) asUndoOfPause(p *algesta.Plan, moves string) {
+	_, rest := s.scaledSince()
+	switch request, overtaken := s.undone(!rest); {
+	case request != "":
+		asUndo(p, request, subject(s.in), moves)
+	case overtaken:
+		p.Warnings = append(p.Warnings, algesta.Say(
+			"{} isn't the last change here any more. This takes back only whether it's paused; what was changed after it stays.",
+			algesta.Name(quote(undoes.Text(s.in))),
+		))
+	}
+}
+
 // wroteTemplate reports whether the template that runs now is the one that the last change of the bot to a template wrote.
 func (s workloadState) wroteTemplate() bool {
 	now, err := rollout.TemplateHash(s.d.Template())

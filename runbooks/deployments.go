@@ -30,7 +30,7 @@ var _ = register(listEverywhere(Runbook{
 	Summary: "List what runs in an environment: ready pods, version, restarts, since when, and the last change, the worst first.",
 	Example: "deployments production",
 	Rank:    20,
-	Args:    listArgs,
+	Args:    append([]Arg{KindArg}, listArgs...),
 	About:   About{Service: true, Environment: true, Workloads: true},
 	Reads:   statusReads,
 	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
@@ -40,6 +40,9 @@ var _ = register(listEverywhere(Runbook{
 		return answerWorkloads(ctx, c, in)
 	},
 }))
+
+// KindArg is the kind of workload that a list is about, where kubectl's word for it was typed: "get sts" lists StatefulSets alone.
+var KindArg = Arg{Name: "kind", Kind: TextArg, Hidden: true, Own: true, Summary: "the kind of workload alone"}
 
 // statusReads are what a status of a service reads, and a list of everything that runs in an environment.
 var statusReads = union(rollout.Reads, []string{
@@ -111,6 +114,7 @@ type running struct {
 	restarts   int32
 	serving    []string // the versions of its ready pods, where some are not renewed yet
 	renewed    int      // how many of these have the version that is wanted
+	troubled   int      // pods of the version that is wanted that can't run as they are
 }
 
 // hide takes what the workload's template spells out out of a text: a list of a whole namespace tells it to nobody else.
@@ -138,7 +142,7 @@ func (r running) rank() int {
 		return someReady
 	case r.Done():
 		return allReady
-	case r.refused():
+	case r.refused() || r.troubled > 0:
 		return stuck
 	}
 	return rollingOut
@@ -174,6 +178,11 @@ func versionsOf(spec corev1.PodSpec) string {
 // workloadsReport is the answer made of what was read.
 func workloadsReport(p *inPlace, in Input) algesta.Report {
 	all, strangers := p.running()
+	thing := "workload"
+	if kind := KindArg.Text(in); kind != "" {
+		thing, strangers = kind, 0
+		all = slices.DeleteFunc(all, func(r running) bool { return r.Kind != kind })
+	}
 	slices.SortStableFunc(all, func(a, b running) int {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.restarts, a.restarts), strings.Compare(a.name, b.name))
 	})
@@ -190,11 +199,14 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 		table.Rows = append(table.Rows, row)
 	}
 	lost := p.lost(in)
+	if KindArg.Given(in) { // services are Deployments
+		lost = nil
+	}
 	table.Rows = slices.Concat(lostRows(lost, len(table.Head)), table.Rows)
 	wanted := len(all) - ranks[scaledToZero] + len(lost)
 	report := algesta.Report{
 		Tone:  algesta.Good,
-		Title: algesta.Say("{}: {} of {} ready", selectedIn(in), wanted-len(lost)-ranks[noneReady]-ranks[someReady], count(wanted, "workload")),
+		Title: algesta.Say("{}: {} of {} ready", selectedIn(in), wanted-len(lost)-ranks[noneReady]-ranks[someReady], count(wanted, thing)),
 	}
 	switch {
 	case ranks[noneReady] > 0:
@@ -203,14 +215,14 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 	case ranks[someReady] > 0, ranks[stuck] > 0:
 		report.Tone = algesta.Warning
 	case len(all)+len(lost) == 0:
-		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no workloads", selectedIn(in))
+		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no {}s", selectedIn(in), thing)
 	}
 	if len(lost) > 0 {
 		report.Tone = algesta.Bad
 		report.Title = algesta.Say("{}, {} gone", report.Title, len(lost))
 	}
 	if n := ranks[stuck]; n > 0 {
-		report.Title = algesta.Say("{}, {} with a rollout that's stuck", report.Title, n)
+		report.Title = algesta.Say("{}, {} with a rollout that doesn't come up", report.Title, n)
 	}
 	if n := ranks[rollingOut]; n > 0 {
 		report.Title = algesta.Say("{}, {} rolling out", report.Title, n)
@@ -219,11 +231,14 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 		report.Title = algesta.Say("{}, {} scaled to 0", report.Title, n)
 	}
 	said := slices.Concat(asTyped(in), notes(slices.Concat(p.workloads, p.beside)...))
+	if KindArg.Given(in) && len(all) == 0 {
+		said = append(said, algesta.Say("What runs there: {}", algesta.Name(in.Bot.Typed("deployments", whereOf(in)))))
+	}
 	if strangers > 0 && !selectorArg.Given(in) {
 		pods := algesta.Name(in.Bot.Typed("pods", whereOf(in)))
 		said = append(said, algesta.Say("Beside these: {} of jobs, or of nothing that makes pods again. {}", count(strangers, "pod"), pods))
 	}
-	return withTable(report, table, "workload", said...)
+	return withTable(report, table, thing, said...)
 }
 
 // running are the workloads that were read, and how many pods belong to none of them.
@@ -274,6 +289,9 @@ func (p *inPlace) running() (all []running, strangers int) {
 			continue
 		}
 		all[at].restarts += rollout.Restarts(pod)
+		if versionsOf(pod.Spec) == versionsOf(all[at].Template.Spec) && rollout.StateOf(pod).Reason != "" {
+			all[at].troubled++
+		}
 		if v := versionsOf(pod.Spec); all[at].Updated < all[at].Total && rollout.IsReady(pod) {
 			if !slices.Contains(all[at].serving, v) {
 				all[at].serving = append(all[at].serving, v)

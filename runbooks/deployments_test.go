@@ -112,13 +112,13 @@ func TestWorkloadsThatMayNotBeReadAreNotSaidToBeMissing(t *testing.T) {
 func TestWorkloadsOfALargeEnvironmentAreBounded(t *testing.T) {
 	t.Parallel()
 	s := gateway()
-	for i := range 300 {
+	for i := range 1200 {
 		d := rollouttest.Deployment()
 		d.Name = fmt.Sprintf("d-%03d", i)
 		s.lists["DeploymentList"] = append(s.lists["DeploymentList"], *d)
 	}
 	s.lists["PodList"] = []any{corev1.Pod{}}
-	require.Contains(t, asked(t, s, "deployments", "namespace", nil), "201 more workloads not shown.")
+	require.Contains(t, asked(t, s, "deployments", "namespace", nil), "200 more workloads not shown.")
 }
 
 // What a rollout hasn't reached yet doesn't run: the list says what does, and that a refused rollout goes nowhere.
@@ -144,7 +144,52 @@ func TestAListOfWorkloadsSaysWhatRunsDuringARollout(t *testing.T) {
 
 	d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue}}
 	s.lists["DeploymentList"] = []any{*d}
-	require.Equal(t, "production: 1 of 1 workload ready, 1 with a rollout that's stuck", asked(t, s, "deployments", "namespace", nil)[0])
+	require.Equal(
+		t, "production: 1 of 1 workload ready, 1 with a rollout that doesn't come up", asked(t, s, "deployments", "namespace", nil)[0],
+	)
+}
+
+// While old pods serve, a rollout whose new pods can't run isn't one that is under way.
+func TestAListOfWorkloadsSaysThatARolloutFails(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	d := rollouttest.Deployment()
+	d.Spec.Template.Spec.Containers[0].Image = registry + "12346"
+	d.Status.Replicas, d.Status.UpdatedReplicas = 5, 1
+	s.lists["DeploymentList"] = []any{*d}
+	for _, rs := range rollouttest.Revisions(rollouttest.Deployment()) {
+		s.lists["ReplicaSetList"] = append(s.lists["ReplicaSetList"], *rs)
+	}
+	fresh, old := rollouttest.Pod(3, "a", time.Minute), rollouttest.Pod(3, "b", time.Hour)
+	fresh.Spec.Containers = []corev1.Container{{Name: "api-gateway", Image: registry + "12346"}}
+	old.Spec.Containers = []corev1.Container{{Name: "api-gateway", Image: registry + "12345"}}
+	s.lists["PodList"] = []any{*fresh, *old}
+	require.Equal(t, "production: 1 of 1 workload ready, 1 rolling out", asked(t, s, "deployments", "namespace", nil)[0])
+	rollouttest.Crashing(fresh, 3, noon)
+	s.lists["PodList"] = []any{*fresh, *old}
+	require.Equal(
+		t, "production: 1 of 1 workload ready, 1 with a rollout that doesn't come up", asked(t, s, "deployments", "namespace", nil)[0],
+	)
+}
+
+// Where kubectl's word for one kind was typed, other kinds are no answer.
+func TestAListOfOneKindSaysWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	s.lists["DeploymentList"] = []any{*rollouttest.Deployment()}
+	s.lists["PodList"] = []any{}
+	for _, kind := range []string{"StatefulSet", "DaemonSet"} {
+		got := asked(t, s, "deployments", "namespace", algesta.Args{"kind": kind})
+		require.Equal(t, []string{"production: no " + kind + "s", "What runs there: /algesta deployments production"}, got)
+	}
+	one := int32(1)
+	s.lists["StatefulSetList"] = []any{appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "loki"}, Spec: appsv1.StatefulSetSpec{Replicas: &one},
+		Status: appsv1.StatefulSetStatus{ReadyReplicas: 1},
+	}}
+	got := asked(t, s, "deployments", "namespace", algesta.Args{"kind": "StatefulSet"})
+	require.Equal(t, "production: 1 of 1 StatefulSet ready, 1 rolling out", got[0])
+	require.Contains(t, asked(t, s, "deployments", "namespace", nil)[0], "of 2 workloads ready")
 }
 
 // A list of everything tells nobody else what a template spells out, so that the list hides it itself: in a change-cause, before that is

@@ -65,7 +65,7 @@ func planFreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 		Doing:   algesta.Say("Freezing {}", what),
 		Done:    algesta.Say("{} is frozen until {}", what, algesta.AtDay(until)),
 		Facts: []algesta.Field{
-			{Label: "forbids", Value: algesta.Say("every change of {}, whoever asks and whoever approves", what)},
+			{Label: "forbids", Value: algesta.Say("every change in {}, whoever asks and whoever approves", what)},
 			{Label: "ends", Value: algesta.Say("by itself {}, in {}", algesta.AtDay(until), lasts(c, until))},
 		},
 		Undo: &algesta.Offer{Runbook: "unfreeze", Target: c.Target, Args: algesta.Args{undoes.Name: c.ID}},
@@ -86,11 +86,14 @@ func planUnfreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) 
 	c, what := in.Command, frozenThing(in.Command.Target)
 	p := algesta.Plan{
 		Title:   algesta.Say("End of the freeze of {}", what),
-		Summary: algesta.Say("Allow changes of {} again", what),
+		Summary: algesta.Say("Allow changes in {} again", what),
 		Doing:   algesta.Say("Ending the freeze of {}", what),
 		Done:    algesta.Say("{} isn't frozen any more", what),
 	}
 	one := undoes.Text(in) // an Undo ends the freeze that it names, and nobody else's
+	if one != "" {
+		asUndo(&p, one, what, "frozen → not frozen")
+	}
 	for _, z := range in.Frozen {
 		switch {
 		case !c.At.Before(z.Until):

@@ -359,6 +359,21 @@ func (s scalerAndDeployment) changes(to bounds, mark *pin) ([]algesta.Change, er
 	}}, nil
 }
 
+// asUndo has a plan say which request it takes back, where the bounds are still those that this one set; else it warns.
+func (s scalerAndDeployment) asUndo(p *algesta.Plan, to bounds) {
+	request, was := undoes.Text(s.in), s.in.Undone
+	switch {
+	case request == "":
+	case was == nil || !algesta.WroteLast(request, s.scaler.Annotations) ||
+		was.Figures["min"] != int64(s.now.Min) || was.Figures["max"] != int64(s.now.Max):
+		p.Warnings = append(p.Warnings, algesta.Say(
+			"{} isn't the last change of this autoscaler any more: what was changed after it goes away, too.", algesta.Name(quote(request)),
+		))
+	default:
+		asUndo(p, request, subject(s.in), fmt.Sprintf("%s → %s pods", s.now, to))
+	}
+}
+
 // wayBack is the command that sets the bounds of now again.
 func (s scalerAndDeployment) wayBack(to bounds) *algesta.Offer {
 	args := algesta.Args{minArg.Name: int64(s.now.Min), maxArg.Name: int64(s.now.Max), undoes.Name: s.in.Command.ID}

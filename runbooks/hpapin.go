@@ -68,6 +68,7 @@ func planHPAPin(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	p.Summary = algesta.Say("Pin {} at {}, autoscaled {} now", algesta.Name(s.d.Name), count(n, "pod"), s.now)
 	p.Doing = algesta.Say("Pinning {} at {}", what, count(n, "pod"))
 	p.Done = algesta.Say("{} is pinned at {}", what, count(n, "pod"))
+	s.asUndo(&p, to)
 	p.Undo = &algesta.Offer{
 		Runbook: "hpa restore",
 		Target:  in.Command.Target,
@@ -107,6 +108,7 @@ func planHPARestore(ctx context.Context, c Cluster, in Input) (algesta.Plan, err
 	p.Summary = algesta.Say("Autoscale {} again as before: {} → {} pods", algesta.Name(s.d.Name), s.now, to)
 	p.Doing = algesta.Say("Restoring the autoscaler of {}: {} → {} pods", what, s.now, to)
 	p.Done = algesta.Say("{} is autoscaled between {} and {} pods again", what, to.Min, to.Max)
+	s.asUndo(&p, to)
 	p.Undo = &algesta.Offer{
 		Runbook: "hpa pin", Target: in.Command.Target, Args: algesta.Args{pinArg.Name: int64(s.pinned.At), undoes.Name: in.Command.ID},
 		Moves: fmt.Sprintf("%s → %s", to, bounds{s.pinned.At, s.pinned.At}),

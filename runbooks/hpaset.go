@@ -70,9 +70,7 @@ func planHPASet(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	p.Summary = algesta.Say("Autoscale {}: {} → {} pods", algesta.Name(s.d.Name), s.now, to)
 	p.Doing = algesta.Say("Changing the autoscaler of {}: {} → {} pods", what, s.now, to)
 	p.Done = algesta.Say("{} is autoscaled between {} and {} pods", what, to.Min, to.Max)
-	if request := undoes.Text(in); request != "" {
-		p.Title = algesta.Say("Undo of {} for {} ({} → {} pods)", algesta.Name(quote(request)), what, s.now, to)
-	}
+	s.asUndo(&p, to)
 	p.Undo = s.wayBack(to)
 	if s.pinned != nil {
 		p.Warnings = append(

@@ -220,7 +220,8 @@ func (n newNamespace) facts() []algesta.Field {
 func (n newNamespace) warnings() []algesta.Text {
 	out := []algesta.Text{
 		algesta.Say("I have no way back: deleting a namespace deletes everything in it, and I don't do that."),
-		algesta.Say("No command works in it until an environment of my configuration is in it and the roles that I need are bound there."),
+		algesta.Say("No command works in it until an environment of my configuration is in it and the roles that I need are bound there: " +
+			"ask the people who run me."),
 	}
 	var asked []string // what a pod has to say from then on, or it's refused (kubernetes.io/docs/concepts/policy/resource-quotas)
 	for _, limit := range quotaArgs {

@@ -58,7 +58,8 @@ func TestANewNamespaceHasTheLabelsOfTheManualAndTheQuotaThatWasAskedFor(t *testi
 	require.Nil(t, p.Undo)
 	require.Equal(t, []string{
 		"I have no way back: deleting a namespace deletes everything in it, and I don't do that.",
-		"No command works in it until an environment of my configuration is in it and the roles that I need are bound there.",
+		"No command works in it until an environment of my configuration is in it and the roles that I need are bound there: " +
+			"ask the people who run me.",
 		"Pods whose containers don't say requests.cpu and limits.memory are refused in it, unless a LimitRange fills that in. I make none.",
 	}, words(p.Warnings))
 

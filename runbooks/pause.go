@@ -40,6 +40,12 @@ var _ = register(Runbook{
 	Plan:    planResume,
 })
 
+// What a pause does, and what a resume.
+const (
+	rollingToPaused = "rolling out → paused"
+	pausedToRolling = "paused → rolling out"
+)
+
 // pausedPath is where a Deployment says that its rollouts are paused.
 const pausedPath = "/spec/paused"
 
@@ -96,8 +102,9 @@ func planPause(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		Runbook: "resume",
 		Target:  in.Command.Target,
 		Args:    algesta.Args{undoes.Name: in.Command.ID},
-		Moves:   "paused → rolling out",
+		Moves:   pausedToRolling,
 	}
+	s.asUndoOfPause(&p, rollingToPaused)
 	p.Facts = []algesta.Field{{Label: "pods", Value: s.podsFact(s.d.Replicas(), 0, fit{})}}
 	if s.rollout.Controller != nil && !s.rollout.Done() && s.d.Replicas() > 0 {
 		fresh, old := s.rollout.Ready()
@@ -151,8 +158,9 @@ func planResume(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		Runbook: "pause",
 		Target:  in.Command.Target,
 		Args:    algesta.Args{undoes.Name: in.Command.ID},
-		Moves:   "rolling out → paused",
+		Moves:   rollingToPaused,
 	}
+	s.asUndoOfPause(&p, pausedToRolling)
 	surge, unavailable := rolling(s.d, s.d.Replicas())
 	rolls := s.now < 0 || s.rollout.Controller != nil && !s.rollout.Done()
 	if !rolls {

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/3astronautas/algesta"
@@ -92,9 +94,9 @@ func podsReport(all []*corev1.Pod, where algesta.Text, in Input, more ...algesta
 		report.Title = algesta.Say("{}: no pods", where)
 	}
 	switch {
-	case ranks[troubledPod] > 0:
+	case oneIsDown(all):
 		report.Tone = algesta.Bad
-	case ranks[unreadyPod] > 0:
+	case ranks[troubledPod]+ranks[unreadyPod] > 0:
 		report.Tone = algesta.Warning
 	case len(all) == 0:
 		report.Tone = algesta.Neutral
@@ -103,6 +105,22 @@ func podsReport(all []*corev1.Pod, where algesta.Text, in Input, more ...algesta
 		all = all[:ranks[troubledPod]+ranks[unreadyPod]]
 	}
 	return withTable(report, podsTable(all, in), "pod", slices.Concat(asTyped(in), more)...)
+}
+
+// oneIsDown reports whether no pod of one of the workloads is ready, as a status and a list of workloads have it: while others of it serve,
+// a pod that can't run is a warning. A job serves nobody.
+func oneIsDown(all []*corev1.Pod) bool {
+	serves := map[string]bool{}
+	for _, pod := range all {
+		owner, state := pod.Name, podRank(pod)
+		if by := metav1.GetControllerOf(pod); by != nil && by.Kind == "Job" || state == endedPod {
+			continue
+		} else if by != nil {
+			owner = strings.TrimSuffix(by.Name, "-"+pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey])
+		}
+		serves[owner] = serves[owner] || state == readyPod
+	}
+	return slices.Contains(slices.Collect(maps.Values(serves)), false)
 }
 
 // withSelectors is what pods are the pods of, with what was chosen among them.

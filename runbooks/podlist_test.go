@@ -120,8 +120,8 @@ func TestPodsOfALargeEnvironmentAreBounded(t *testing.T) {
 	}
 	got := asked(t, s, "pods", "namespace", nil)
 	require.Equal(t, "production: 2000 of 2000 pods ready", got[0])
-	require.Len(t, got, 1+1+99+1)
-	require.Equal(t, "1901 more pods not shown.", got[len(got)-1])
+	require.Len(t, got, 1+1+1000+1)
+	require.Equal(t, "1000 more pods not shown.", got[len(got)-1])
 }
 
 func TestASelectorThatCannotBeReadIsAnErrorOfUsage(t *testing.T) {

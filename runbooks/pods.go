@@ -52,7 +52,11 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		chosen := slices.DeleteFunc(slices.Clone(r.Pods), func(p *corev1.Pod) bool {
 			return !selector.Matches(labels.Set(p.Labels)) || !takes(fields, p)
 		})
-		return podsReport(chosen, subject(in), in), nil
+		report := podsReport(chosen, subject(in), in)
+		if len(chosen) == len(r.Pods) { // one state has one sign, however it's asked for
+			report.Tone = toneOf(r)
+		}
+		return report, nil
 	}
 	report := algesta.Report{
 		Tone:  toneOf(r),

@@ -91,6 +91,9 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	if overtaken {
 		p.Warnings = append(p.Warnings, notLastScaling(undoes.Text(in), podsSince || in.Undone == nil))
 	}
+	if len(s.scalers) == 1 && to > 0 {
+		p.Keep = algesta.Say("To keep {}, {}.", count(to, "pod"), s.keeping(s.scalers[0], to))
+	}
 	p.Warnings = append(append(p.Warnings, s.scaleWarnings(to, room)...), s.nodeWarnings(ctx, c, s.d.Spec.Template, to-from)...)
 	p.Warnings = append(append(p.Warnings, s.ownerWarnings()...), s.bringsBack(s.d.Template(), to)...)
 	p.Warnings = append(p.Warnings, s.unchecked...)

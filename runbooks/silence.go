@@ -110,6 +110,9 @@ func planUnsilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error)
 		Done:    algesta.Say("{} isn't silenced any more", what),
 	}
 	one := undoes.Text(in) // an Undo ends the silence that it names, and nobody else's
+	if one != "" {
+		asUndo(&p, one, what, "silenced → not silenced")
+	}
 	for _, z := range in.Silences {
 		if !c.At.Before(z.Until) || one != "" && z.ID != one || !samePlace(z.Target, c.Target) {
 			continue

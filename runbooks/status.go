@@ -120,11 +120,13 @@ func headline(r rollout.Rollout, in Input) algesta.Text {
 		return algesta.Say("{}: scaled to 0 pods, nothing runs (version {})", subject(in), quote(rollout.Version(image)))
 	case d.Paused:
 		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), fresh+old, r.Desired())
-	case old > 0 && fresh == 0 && inTrouble(r, in.Command.At):
+	case old > 0 && inTrouble(r, in.Command.At):
 		return algesta.Say(
-			"{}: {} doesn't come up, 0 of {} ready; {} still {}", subject(in), quote(rollout.Version(image)), r.Desired(), oldPods(r, in, old),
-			map[bool]string{true: "serves", false: "serve"}[old == 1],
+			"{}: {} doesn't come up, {} of {} ready; {} still {}", subject(in), quote(rollout.Version(image)), fresh, r.Desired(),
+			oldPods(r, in, old), map[bool]string{true: "serves", false: "serve"}[old == 1],
 		)
+	case old == 0 && inTrouble(r, in.Command.At): // all that runs is of this version
+		return algesta.Say("{}: {} of {} ready on {}", subject(in), fresh, r.Desired(), quote(rollout.Version(image)))
 	case !r.Done() || old > 0 && fresh < int(r.Desired()):
 		return algesta.Say(
 			"{}: rolling out {}, {} of {} ready, {} old serving",

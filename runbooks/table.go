@@ -10,8 +10,9 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// mostRows is how many rows one answer lists: Block Kit tables hold 100 with the head.
-const mostRows = 99
+// mostRows is how many rows one answer lists. A message takes fewer; the transport puts all of them into a file below it, which nobody
+// reads beyond this.
+const mostRows = 1_000
 
 // whereOf is the place that a command about an environment is about, as people call it.
 func whereOf(in Input) string {

@@ -49,7 +49,7 @@ var notInName = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
 // what is in it. ok is false where the message needs none.
 func fileOf(o algesta.Outgoing, msg rendered, w way) (name, content string, ok bool) {
 	f := msg.report.File
-	if f == nil || w == byReply || w == byWhisper || o.Post.Direct {
+	if f == nil || f.Name == "" || w == byReply || w == byWhisper || o.Post.Direct {
 		return "", "", false // a file in a thread is for everybody there
 	}
 	approvable := slices.ContainsFunc(msg.report.Buttons, func(b algesta.Button) bool { return b.Action == algesta.Approve })

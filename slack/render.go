@@ -53,7 +53,12 @@ func renderPart(r algesta.Report, redactor *redact.Redactor, table bool) rendere
 // renderClean renders a report that is clean, with what became of its file: nil for a message without one.
 func renderClean(r algesta.Report, file *attached, table bool) rendered {
 	controls, missing := buttons(r.Buttons)
-	l := layout{left: maxChars - noteChars - controlChars(controls), table: table}
+	instead := layout{left: maxHead}
+	var otherwise []slackapi.RichTextSectionElement
+	if r.File != nil && (file == nil || file.fail != "") {
+		otherwise = instead.spans(r.File.Else)
+	}
+	l := layout{left: maxChars - noteChars - controlChars(controls) - (maxHead - instead.left), table: table}
 	l.head(r)
 	l.wanted = slices.ContainsFunc(r.Body, func(b algesta.Block) bool { return b.Table != nil })
 	sentences := l.reserve(r.Body)
@@ -80,6 +85,9 @@ func renderClean(r algesta.Report, file *attached, table bool) rendered {
 		l.note(file.said())
 	}
 	left := l.missing > 0 || l.dropped
+	if left && len(otherwise) > 0 {
+		l.add(slackapi.NewRichTextSection(otherwise...))
+	}
 	if left && (file == nil || file.fail != "" || r.File.Text != "") {
 		controls = withoutApprove(controls, &l)
 	}
@@ -219,7 +227,7 @@ func (l *layout) part(b algesta.Block) {
 	case b.Table != nil && !l.table && len(b.Table.Head) <= maxColumns:
 		l.grid(*b.Table)
 	case b.Table != nil:
-		l.preformatted(strings.Join(aligned(*b.Table), "\n"))
+		l.secondTable(*b.Table)
 	case b.Bar != nil:
 		l.add(slackapi.NewRichTextSection(l.spans(algesta.Say("{} {} of {}", bar(*b.Bar), b.Bar.Done, b.Bar.Of))...))
 	default:

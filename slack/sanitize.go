@@ -85,7 +85,7 @@ func (s sanitizer) report(r algesta.Report) algesta.Report {
 		out.Buttons = append(out.Buttons, b)
 	}
 	if r.File != nil {
-		out.File = &algesta.File{Name: s.line(r.File.Name), Text: s.string(r.File.Text)}
+		out.File = &algesta.File{Name: s.line(r.File.Name), Text: s.string(r.File.Text), Else: s.text(r.File.Else)}
 	}
 	return out
 }

@@ -51,6 +51,41 @@ func (l *layout) rows(rows [][]algesta.Text, settings []slackapi.ColumnSetting) 
 	}
 }
 
+// phoneColumns is how many characters of preformatted text a phone shows in one line; the rest of a line goes on in the next, so that
+// columns aren't any more.
+const phoneColumns = 46
+
+// secondTable is a table beside the one that Slack takes in a message: columns of text where a phone shows them as such, else a line for
+// each row, which says what each cell is.
+func (l *layout) secondTable(t algesta.Table) {
+	lines := aligned(t)
+	narrow := !slices.ContainsFunc(lines, func(s string) bool { return utf8.RuneCountInString(s) > phoneColumns })
+	for _, row := range t.Rows {
+		for _, cell := range row { // a time or a link is lost in preformatted text
+			narrow = narrow && !slices.ContainsFunc(cell, func(s algesta.Span) bool { return !plainWords(s) })
+		}
+	}
+	if narrow || len(t.Rows) == 0 {
+		l.preformatted(strings.Join(lines, "\n"))
+		return
+	}
+	rows := make([]algesta.Text, len(t.Rows))
+	for i, row := range t.Rows {
+		for j, cell := range row {
+			said := strings.TrimSpace(cell.String())
+			switch cell = clipped(cell); {
+			case j == 0 && said == "":
+				rows[i] = algesta.Say("–")
+			case j == 0:
+				rows[i] = algesta.Say("{}", cell)
+			case said != "" && said != "–":
+				rows[i] = algesta.Say("{} · {}: {}", rows[i], t.Head[j], cell)
+			}
+		}
+	}
+	l.list(rows)
+}
+
 // mostCell is how many characters of one cell are shown, so that a long name costs its own row's place and no other row.
 const mostCell = 1000
 
@@ -113,7 +148,7 @@ func cells(row []algesta.Text) []slackapi.TableCell {
 func aligned(t algesta.Table) []string {
 	widths := make([]int, len(t.Head))
 	rows := make([][]string, 0, len(t.Rows)+1)
-	rows = append(rows, t.Head)
+	rows = append(rows, slices.Clone(t.Head))
 	for _, row := range t.Rows {
 		line := make([]string, len(row))
 		for i, cell := range row {

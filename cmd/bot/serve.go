@@ -107,7 +107,8 @@ func (r *rooms) dispatch(d commands.Directory) error {
 	r.dispatcher, err = commands.New(commands.Config{
 		Bot: bot, Parser: grammar.NewParser(bot, runbooks.All()), Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
 		Clusters: r.clusters, Store: storeFor{r.store, r.redactor}, Redact: func(s string) string { return redact.Clean(r.redactor.String(s)) },
-		Doctor: r.doctor(), Makers: r.clusters.makersIn, Routed: r.cfg.Incidents.Leads,
+		Doctor: r.doctor(), Noticed: func() []commands.Noticed { return r.incidents.Noticed() },
+		Makers: r.clusters.makersIn, Routed: r.cfg.Incidents.Leads,
 		Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"), Panics: r.panics,
 	})
 	if err != nil {

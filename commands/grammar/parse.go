@@ -188,12 +188,20 @@ func (p Parser) parse(typed []word) (Parsed, error) {
 }
 
 // ofKind gives what "get sts loki -n monitoring" names its kind, which is the verb's last word: no service is meant. Without an environment
-// the name may be one itself.
+// the name may be one itself. "get sts" alone lists that kind alone.
 func ofKind(b runbooks.Runbook, word string, out Parsed) Parsed {
 	kind, known := algesta.KindOf(word)
 	workload := known && b.About.Named(kind.Name) && !slices.Contains(b.About.Kinds, kind.Name)
 	if workload && out.Service != "" && out.Environment != "" && out.Object == "" {
 		out.Object, out.Service = strings.ToLower(kind.Name)+"/"+strings.ToLower(out.Service), ""
+	}
+	lists := slices.ContainsFunc(b.Args, func(a runbooks.Arg) bool { return a.Name == runbooks.KindArg.Name })
+	bare := out.Service == "" || out.Environment == "" // a word alone is the environment, which the catalogue knows
+	if workload && lists && bare && out.Object == "" {
+		if out.Args == nil {
+			out.Args = algesta.Args{}
+		}
+		out.Args[runbooks.KindArg.Name] = kind.Name
 	}
 	return out
 }

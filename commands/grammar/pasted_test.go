@@ -175,6 +175,11 @@ func TestOneObjectIsDescribed(t *testing.T) {
 	service := Parsed{Runbook: "describe", Service: "api-gateway", Environment: "production"}
 	wide := about("describe", "configmap/tariffs")
 	wide.Args = algesta.Args{"output": "yaml"}
+	kindOnly := func(kind string) Parsed {
+		list := about("deployments", "")
+		list.Args = algesta.Args{"kind": kind}
+		return list
+	}
 	searched := about("logs", "pod/"+pod)
 	searched.Args = algesta.Args{"grep": "ERROR"}
 	for text, want := range map[string]Parsed{
@@ -187,11 +192,14 @@ func TestOneObjectIsDescribed(t *testing.T) {
 		"kubectl describe deployment api-gateway-production -n production": {
 			Runbook: "describe", Service: "api-gateway-production", Environment: "production",
 		},
-		"kubectl describe svc api-gateway-production -n production":     about("describe", "service/api-gateway-production"),
-		"kubectl describe sts/loki -n production":                       about("describe", "statefulset/loki"),
-		"kubectl get sts loki -n production":                            about("deployments", "statefulset/loki"),
-		"kubectl get statefulset -n production":                         about("deployments", ""),
-		"kubectl get daemonset -n production":                           about("deployments", ""),
+		"kubectl describe svc api-gateway-production -n production": about("describe", "service/api-gateway-production"),
+		"kubectl describe sts/loki -n production":                   about("describe", "statefulset/loki"),
+		"kubectl get sts loki -n production":                        about("deployments", "statefulset/loki"),
+		"kubectl get statefulset -n production":                     kindOnly("StatefulSet"),
+		"kubectl get daemonset -n production":                       kindOnly("DaemonSet"),
+		"get sts production": {
+			Runbook: "deployments", Service: "production", Args: algesta.Args{"kind": "StatefulSet"},
+		},
 		"kubectl get daemonset/promtail -n production":                  about("deployments", "daemonset/promtail"),
 		"kubectl describe ing/web -n production":                        about("ingress", "ingress/web"),
 		"kubectl describe ingress ingress-production -n production":     about("ingress", "ingress/ingress-production"),
