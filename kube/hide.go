@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -96,42 +97,37 @@ func (c *Cluster) learnSecrets(ctx context.Context, namespace string, wanted, na
 func (c *Cluster) learnList(ctx context.Context, namespace string, list runtime.Object) {
 	var specs []*corev1.PodSpec
 	_ = meta.EachListItem(list, func(item runtime.Object) error {
-		if spec := podSpecOf(item); spec != nil {
-			specs = append(specs, spec)
-		}
+		specs = append(specs, podSpecsOf(item)...)
 		return nil
 	})
 	c.learn(ctx, namespace, nil, specs...)
 }
 
-// podSpecOf is the pod that an object is or makes, nil where it's of no kind that makes pods.
-func podSpecOf(object runtime.Object) *corev1.PodSpec {
+// podSpecsOf are the pods that an object is or makes: none where it's of no kind that makes pods. Of an operator's object they are found
+// wherever it keeps a template, and of a ControllerRevision what its workload had.
+func podSpecsOf(object runtime.Object) []*corev1.PodSpec {
 	switch o := object.(type) {
 	case *corev1.Pod:
-		return &o.Spec
+		return []*corev1.PodSpec{&o.Spec}
 	case *appsv1.ReplicaSet:
-		return &o.Spec.Template.Spec
+		return []*corev1.PodSpec{&o.Spec.Template.Spec}
 	case *appsv1.Deployment:
-		return &o.Spec.Template.Spec
+		return []*corev1.PodSpec{&o.Spec.Template.Spec}
 	case *appsv1.StatefulSet:
-		return &o.Spec.Template.Spec
+		return []*corev1.PodSpec{&o.Spec.Template.Spec}
 	case *appsv1.DaemonSet:
-		return &o.Spec.Template.Spec
+		return []*corev1.PodSpec{&o.Spec.Template.Spec}
 	case *batchv1.Job:
-		return &o.Spec.Template.Spec
+		return []*corev1.PodSpec{&o.Spec.Template.Spec}
 	case *batchv1.CronJob:
-		return &o.Spec.JobTemplate.Spec.Template.Spec
+		return []*corev1.PodSpec{&o.Spec.JobTemplate.Spec.Template.Spec}
+	case *appsv1.ControllerRevision:
+		var kept map[string]any
+		if json.Unmarshal(o.Data.Raw, &kept) == nil {
+			return podspec.In(kept)
+		}
 	case *unstructured.Unstructured:
-		path := []string{"spec", "template", "spec"}
-		if o.GetKind() == controllerRevision { // it keeps the template that its workload had
-			path = append([]string{"data"}, path...)
-		}
-		raw, found, err := unstructured.NestedMap(o.Object, path...)
-		spec := &corev1.PodSpec{}
-		if err != nil || !found || runtime.DefaultUnstructuredConverter.FromUnstructured(raw, spec) != nil {
-			return nil
-		}
-		return spec
+		return podspec.In(o.Object)
 	}
 	return nil
 }

@@ -55,6 +55,7 @@ var errNotAsked = &algesta.Error{Kind: algesta.ErrNotAsked, Message: algesta.Say
 var sometimes = []string{
 	"configmaps", "limitranges", "ingressclasses", "persistentvolumeclaims", "storageclasses", "podmetrics", "namespaces",
 	"certificaterequests", "issuers", "orders", "challenges", "clusterissuers", "persistentvolumes", "leases", eventsOfNodes,
+	revisionsRead,
 }
 
 // observation gathers lists that were read at once.
@@ -126,6 +127,7 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 	o.list(ctx, resourceName(certificates), namespace, custom(certificates))
 	o.work.Wait()
 	o.further(ctx)
+	o.unquotable()
 	for _, resource := range sometimes {
 		if !o.asked[resource] && (resource != eventsOfNodes || namespace != corev1.NamespaceDefault) { // they are among its own
 			o.unread[resource] = errNotAsked
@@ -149,6 +151,7 @@ func (o *observation) cachedPods() bool {
 func (o *observation) further(ctx context.Context) {
 	anyUnhealthy := o.anyUnhealthy() // before further lists write down what they could not read
 	o.secrets(ctx)
+	o.revisions(ctx)
 	if anyUnhealthy {
 		o.explain(ctx)
 	}

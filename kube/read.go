@@ -31,9 +31,7 @@ func (c *Cluster) Deployment(ctx context.Context, w algesta.Object) (*unstructur
 	if err != nil {
 		return nil, err
 	}
-	if spec := podSpecOf(d); spec != nil {
-		c.learn(ctx, w.Namespace, []string{w.Name}, spec)
-	}
+	c.learn(ctx, w.Namespace, []string{w.Name}, podSpecsOf(d)...)
 	return d, nil
 }
 

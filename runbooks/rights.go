@@ -42,6 +42,7 @@ var (
 		"list replicasets.apps",
 		"list statefulsets.apps",
 		"list daemonsets.apps",
+		"list controllerrevisions.apps",
 		"list jobs.batch",
 		"list cronjobs.batch",
 		"list horizontalpodautoscalers.autoscaling",

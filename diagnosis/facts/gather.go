@@ -114,6 +114,8 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 		s.storage = append(s.storage, o)
 	case *corev1.Namespace:
 		s.namespaces = append(s.namespaces, o)
+	case *appsv1.ControllerRevision:
+		s.keep(o)
 	case *corev1.Secret:
 		*secretValues = append(*secretValues, slices.Collect(maps.Values(o.Data))...)
 		for _, value := range o.StringData {

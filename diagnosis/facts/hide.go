@@ -1,8 +1,10 @@
 package facts
 
 import (
+	"encoding/json"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta/redact/podspec"
@@ -32,12 +34,16 @@ func (s *Snapshot) FirstSentence(text string) string {
 
 // Executable is the program that the template itself says to run; empty when it says none, or none that can be separated from its
 // arguments.
-func (c *Container) Executable() string {
-	for _, wording := range [][]string{c.Spec.Command, c.Spec.Args} {
-		if len(wording) == 0 {
+func (c *Container) Executable() string { return Program(c.Spec.Command, c.Spec.Args) }
+
+// Program is the program of the first of these command lines that has a word; empty when there is none, or none that can be separated from
+// its arguments, which are none of the reader's business.
+func Program(commands ...[]string) string {
+	for _, command := range commands {
+		if len(command) == 0 {
 			continue
 		}
-		fields := strings.Fields(wording[0])
+		fields := strings.Fields(command[0])
 		if len(fields) > 0 && podspec.IsPath(fields[0]) && !strings.HasPrefix(fields[0], "-") {
 			return fields[0]
 		}
@@ -46,7 +52,7 @@ func (c *Container) Executable() string {
 	return ""
 }
 
-// spelledOut are the secrets that the templates and pods of the snapshot spell out.
+// spelledOut are the secrets that the templates and pods of the snapshot spell out, those of before too.
 func (s *Snapshot) spelledOut() [][]byte {
 	var specs []*corev1.PodSpec
 	for _, p := range s.pods {
@@ -63,5 +69,17 @@ func (s *Snapshot) spelledOut() [][]byte {
 	for _, c := range s.cronJobs {
 		specs = append(specs, &c.Spec.JobTemplate.Spec.Template.Spec)
 	}
+	for _, o := range s.custom { // of an operator: a Rollout, a CloneSet
+		specs = append(specs, podspec.In(o.Object)...)
+	}
+	specs = append(specs, s.kept...)
 	return podspec.Secrets(specs...)
+}
+
+// keep notes the template that a StatefulSet or a DaemonSet had in a revision. Another controller may keep something else in one.
+func (s *Snapshot) keep(r *appsv1.ControllerRevision) {
+	var kept map[string]any
+	if json.Unmarshal(r.Data.Raw, &kept) == nil {
+		s.kept = append(s.kept, podspec.In(kept)...)
+	}
 }

@@ -169,7 +169,7 @@ func probeWhy(message string, c *facts.Container, probe *corev1.Probe) string {
 		return fmt.Sprintf("it asks port %d, and the container declares %d", probePort(probe, c.Spec), c.Spec.Ports[0].ContainerPort)
 	case facts.StatesStatus(message, http.StatusNotFound):
 		if probe.HTTPGet != nil {
-			return fmt.Sprintf("its path does not exist: GET %s answers 404", words.Clip(probe.HTTPGet.Path, 60))
+			return fmt.Sprintf("its path does not exist: GET %s answers 404", c.Snapshot.Brief(probe.HTTPGet.Path, 60))
 		}
 		return "its path does not exist"
 	case facts.StatesServerError(message):
@@ -190,7 +190,10 @@ func probeWhy(message string, c *facts.Container, probe *corev1.Probe) string {
 	case ok && strings.TrimSpace(said) != "":
 		return words.Cited(c.Snapshot.Brief(said, 120))
 	case probe.Exec != nil && strings.HasSuffix(strings.TrimSpace(message), "probe failed:"):
-		return fmt.Sprintf("its command %s fails and prints nothing", words.Cited(words.Clip(strings.Join(probe.Exec.Command, " "), 60)))
+		if program := facts.Program(probe.Exec.Command); program != "" {
+			return fmt.Sprintf("its command %s fails and prints nothing", words.Cited(program))
+		}
+		return "its command fails and prints nothing"
 	case strings.Contains(message, "probe errored"):
 		if why := c.Snapshot.Innermost(message, leastReason); why != "" {
 			return words.Cited(why)
