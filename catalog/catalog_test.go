@@ -225,6 +225,28 @@ func TestWhatIsInvisibleLooksLikeWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// Of an environment that shares a namespace, too: its name isn't told because a Deployment's name fits its template.
+func TestTheOwnerOfADeploymentIsNotToldToWhoeverMayNotSeeIt(t *testing.T) {
+	t.Parallel()
+	c, err := catalog.New([]catalog.Environment{
+		{Name: "shop", Cluster: "one", Namespace: "shared", Deployment: "{service}"},
+		{Name: "acquisition-x", Cluster: "one", Namespace: "shared", Deployment: "{service}-acq"},
+	}, nil)
+	require.NoError(t, err)
+	got, err := c.Resolve(t.Context(), "api-acq", "shop", func(algesta.Target) bool { return false })
+	require.NoError(t, err, "the policy refuses it")
+	require.Equal(t, "shop", got.Environment)
+
+	_, err = c.Resolve(t.Context(), "api-acq", "shop", func(to algesta.Target) bool { return to.Environment == "shop" })
+	var told *algesta.Error
+	require.ErrorAs(t, err, &told)
+	require.Equal(t, algesta.ErrUnknownName, told.Kind)
+	require.NotContains(t, told.Message.String()+told.Hint.String(), "acquisition")
+
+	_, err = c.Resolve(t.Context(), "api-acq", "shop", func(algesta.Target) bool { return true })
+	require.ErrorContains(t, err, "api-acq belongs to acquisition-x, not to shop.")
+}
+
 // Whatever is asked, an error never holds the name of a service or an environment that the person may not see.
 func TestResolveNeverNamesTheInvisible(t *testing.T) {
 	t.Parallel()

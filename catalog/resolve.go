@@ -96,6 +96,12 @@ func (l lookup) in(i int, service string) (algesta.Target, error) {
 	}
 	t, valid := l.byTemplate(e, service)
 	if owner, ok := l.ownerOf(e, t.Name); valid && ok && owner.Name != e.Name { // also before the namespace was read
+		switch seen := l.visible(owner.place()); {
+		case !seen && l.visible(e.place()): // as what isn't there
+			return algesta.Target{}, l.unknownService(e, found, service)
+		case !seen: // nothing is allowed in this environment either
+			return t, nil
+		}
 		called, _ := owner.serviceOf(t.Name)
 		return algesta.Target{}, &algesta.Error{
 			Kind:    algesta.ErrUnknownName,

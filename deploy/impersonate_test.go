@@ -55,4 +55,7 @@ func TestTheChartActsAsThoseAloneWhoAreNamed(t *testing.T) {
 			require.ErrorContains(t, err, "impersonate", "%s", replaced)
 		}
 	}
+	nobody := `config: {clusters: [{name: main, kind: aks, access: inCluster, impersonate: []}]}`
+	_, err = helm.Render(t.Context(), "chart", "algesta", "chatops", values(t, nobody))
+	require.ErrorContains(t, err, "impersonate", "without it every change would be the bot's own")
 }

@@ -248,8 +248,10 @@ func readBounded(path string, most int64) ([]byte, error) {
 
 func parseConfig(b []byte) (configFile, error) {
 	var f configFile
-	err := strictYAML(b, &f)
-	return f, err
+	if err := strictYAML(b, &f); err != nil {
+		return f, err
+	}
+	return f, noImpersonated(b)
 }
 
 // strictYAML reads a file of one document, in which every key is known.

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/3astronautas/algesta/kube"
 )
 
@@ -32,6 +34,26 @@ func (all impersonatedFiles) byPerson() map[string]kube.Impersonated {
 		out[i.Slack] = kube.Impersonated{User: i.User, Groups: i.Groups}
 	}
 	return out
+}
+
+// noImpersonated says which clusters have an impersonate that names nobody. Without the key every change is the bot's own, so that whoever
+// takes the last person out, or makes a comment of them all, would open the cluster to everybody.
+func noImpersonated(b []byte) error {
+	var f struct {
+		Clusters []map[string]any `yaml:"clusters"`
+	}
+	if err := yaml.Unmarshal(b, &f); err != nil {
+		return plainYAML(err)
+	}
+	var problems []error
+	for _, k := range f.Clusters {
+		list, there := k["impersonate"]
+		if some, ok := list.([]any); there && (!ok || len(some) == 0) {
+			problems = append(problems, fmt.Errorf("cluster %v: impersonate names nobody: name who may change something, or take the line out "+
+				"where every change is to be the bot's own", k["name"]))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // validate checks what is lost when they are kept by their IDs.

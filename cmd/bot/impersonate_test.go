@@ -13,15 +13,17 @@ import (
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
+const actingPeople = `    impersonate:
+      - {slack: U0DANA, user: dana@example.com, groups: [team]}
+      - {slack: U0LUIS, user: luis@example.com, groups: [team]}
+`
+
 const actingConfig = `apiVersion: algesta.io/v1
 kind: Config
 clusters:
   - name: main
     access: inCluster
-    impersonate:
-      - {slack: U0DANA, user: dana@example.com, groups: [team]}
-      - {slack: U0LUIS, user: luis@example.com, groups: [team]}
-environments:
+` + actingPeople + `environments:
   - {name: production, cluster: main, namespace: production, deployment: "{service}"}
 policyFile: policy.yaml
 `
@@ -53,6 +55,8 @@ func TestWhoPeopleAreInAClusterIsChecked(t *testing.T) {
 		{"groups: [team]", `groups: ["te\u0000am"]`, "without blanks at the ends and control characters"},
 		{"user: luis@example.com", "usr: luis", "did you mean user?"},
 		{", user: luis@example.com", "", "impersonate needs a user"},
+		{actingPeople, "    impersonate: []\n", "cluster main: impersonate names nobody"},
+		{actingPeople, "    impersonate:\n", "cluster main: impersonate names nobody"},
 	} {
 		_, err := load(c[0], c[1])
 		require.ErrorContains(t, err, c[2])

@@ -54,6 +54,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "algesta.acting" -}}
 {{- $users := list -}}{{- $groups := list -}}
 {{- range get .Values.config "clusters" -}}{{- if eq (get . "access") "inCluster" -}}
+{{- if and (hasKey . "impersonate") (not (get . "impersonate")) }}{{ fail "config.clusters: impersonate names nobody: name who may change something, or take the line out where every change is to be the bot's own" }}{{ end -}}
 {{- range default list (get . "impersonate") -}}
 {{- if not (get . "user") }}{{ fail "config.clusters: impersonate has an entry without a user" }}{{ end -}}
 {{- $users = append $users .user -}}{{- $groups = concat $groups (default list (get . "groups")) -}}
