@@ -23,7 +23,9 @@ func (o *observation) revisions(ctx context.Context) {
 }
 
 // mayQuoteABefore says that an event of this kind may be about a template that is gone.
-func mayQuoteABefore(kind string) bool { return kind == "StatefulSet" || kind == "DaemonSet" || kind == "Pod" }
+func mayQuoteABefore(kind string) bool {
+	return kind == "StatefulSet" || kind == "DaemonSet" || kind == "Pod"
+}
 
 // unquotable takes the words out of warnings that may quote a template of before, where those couldn't be read: nobody knows what has to be
 // hidden in them. Of pods these are those that are gone.
