@@ -213,7 +213,10 @@ func (w *world) loosened() map[string]misuse {
 const hardened = `{"spec":{"template":{"spec":{"securityContext":{"runAsNonRoot":true,"fsGroup":2000,` +
 	`"seccompProfile":{"type":"RuntimeDefault"}},` +
 	`"volumes":[{"name":"node","hostPath":{"path":"/var/log"}},{"name":"data","emptyDir":{}}],` +
-	`"initContainers":[{"name":"first",` + contained + `}],"containers":[{"name":"api-gateway",` + contained + mounts + `}]}}}}`
+	`"initContainers":[{"name":"first",` + contained + `}],"containers":[{"name":"api-gateway",` + contained + mounts + `},{"name":"agent",` +
+	contained + `,"env":[{"name":"POD","value":"mine"}],"ports":[{"containerPort":9000,"hostPort":9000,"hostIP":"127.0.0.1"}],` +
+	`"readinessProbe":{"httpGet":{"host":"127.0.0.1","port":9000}},` +
+	`"volumeMounts":[{"name":"node","mountPath":"/node","readOnly":true,"subPathExpr":"$(POD)"}]}]}}}}`
 
 const (
 	contained = `"image":"registry.example.com/api-gateway:1","securityContext":{"allowPrivilegeEscalation":false,"runAsUser":65532,` +
@@ -241,6 +244,7 @@ func TestAStolenTokenTakesNoHardeningAway(t *testing.T) {
 	require.NoError(t, err)
 	all := w.loosened()
 	maps.Copy(all, w.byPolicy())
+	maps.Copy(all, w.ledElsewhere())
 	harmless := []misuse{
 		w.patching(`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2026-11-30T12:00:00Z"}}}}}`),
 		w.patching(`{"spec":{"template":{"spec":{"containers":[{"name":"api-gateway","image":"registry.example.com/api-gateway:1"}]}}}}`),
@@ -253,6 +257,7 @@ func TestAStolenTokenTakesNoHardeningAway(t *testing.T) {
 			`"securityContext":{"runAsUser":null},"env":[{"name":"LOG","value":"debug"}]}],` +
 			`"volumes":[{"name":"c","configMap":{"name":"c"}},{"name":"p","projected":{"sources":[{"secret":{"name":"s"}}]}}]}}}}`),
 	}
+	w.mountsByALabel(t, client)
 	for _, mode := range []string{"rollback", "images"} {
 		if mode == "images" {
 			i.install(w, mode)
