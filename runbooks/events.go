@@ -44,7 +44,7 @@ func answerEvents(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 		all = slices.DeleteFunc(all, func(e corev1.Event) bool { return !ofWorkload(e.InvolvedObject, in.Workload.Name) })
 	}
 	said := slices.Concat(
-		asTyped(in), notes(found.read, found.podsRead), hideTemplates(ctx, c, in.Command.Target.Namespace, all), found.leftOut(),
+		asTyped(in), notes(found.read, found.podsRead, found.setsRead), hideTemplates(ctx, c, in.Command.Target.Namespace, all), found.leftOut(),
 		found.hideSecrets(ctx, c, all),
 	)
 	said = append(said, algesta.Say("Kubernetes keeps events for about an hour."))
@@ -56,9 +56,9 @@ func answerEvents(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 
 // saidEvents are the events of a namespace as an answer may quote them, and the pods that were read for that.
 type saidEvents struct {
-	events         []corev1.Event
-	pods           []corev1.Pod
-	read, podsRead listed
+	events                   []corev1.Event
+	pods                     []corev1.Pod
+	read, podsRead, setsRead listed
 }
 
 // readEvents reads the pods and the ReplicaSets before the events: what they spell out is hidden then wherever an event quotes it. An event
@@ -69,10 +69,10 @@ func readEvents(ctx context.Context, c Cluster, namespace string) saidEvents {
 	var sets appsv1.ReplicaSetList
 	var found corev1.EventList
 	s := saidEvents{podsRead: listAll(ctx, c, namespace, "", "pods", &pods)}
-	setsRead := listAll(ctx, c, namespace, "", "replicasets", &sets)
+	s.setsRead = listAll(ctx, c, namespace, "", "replicasets", &sets)
 	s.read = listAll(ctx, c, namespace, "", "events", &found)
 	s.events, s.pods = found.Items, pods.Items
-	if setsRead.err != nil {
+	if s.setsRead.err != nil {
 		sets.Items = nil
 	}
 	hideSpelledOut(s.events, s.pods, sets.Items)
@@ -82,6 +82,8 @@ func readEvents(ctx context.Context, c Cluster, namespace string) saidEvents {
 			e.Message = ""
 		case quotesUnknown(*e, s.pods, sets.Items):
 			e.Message = ofGonePod
+		case quotesTemplate(*e, sets.Items):
+			e.Message = ofUnknownTemplate
 		}
 	}
 	return s
@@ -102,6 +104,19 @@ func quotesUnknown(e corev1.Event, pods []corev1.Pod, sets []appsv1.ReplicaSet) 
 	}
 	return !slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.Name == o.Name && (o.UID == "" || p.UID == o.UID) }) &&
 		!slices.ContainsFunc(sets, func(set appsv1.ReplicaSet) bool { return strings.HasPrefix(o.Name, set.Name+"-") })
+}
+
+// quotesTemplate reports whether the message of an event may quote the template of something that makes pods, which nobody read: a
+// ReplicaSet that is gone or couldn't be read, or a kind that isn't known. Those whose templates can be read are hideTemplates' matter.
+func quotesTemplate(e corev1.Event, sets []appsv1.ReplicaSet) bool {
+	o := e.InvolvedObject
+	if e.Message == "" || o.Kind == podKind || slices.Contains(plainOfControllers, e.Reason) || templateKinds[o.Kind] != nil {
+		return false
+	}
+	if o.Kind == "ReplicaSet" {
+		return !slices.ContainsFunc(sets, func(set appsv1.ReplicaSet) bool { return set.Name == o.Name && (o.UID == "" || set.UID == o.UID) })
+	}
+	return !slices.Contains(withoutTemplates, o.Kind)
 }
 
 // hideSecrets takes out of the messages of these events what the Secrets of the pods hold that they are about: the kubelet quotes what a

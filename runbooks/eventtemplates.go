@@ -32,6 +32,18 @@ var plainOfControllers = []string{
 	"Resumed", "SawCompletedJob", "JobAlreadyActive", "MissSchedule", "MissingJob", "UnexpectedJob", "TooManyMissedTimes",
 }
 
+// withoutTemplates are the kinds that make no pods. What is said of any other kind that isn't known, such as one of an operator, may quote
+// the template in it: a controller repeats what an admission webhook said.
+var withoutTemplates = []string{
+	"Node", "Namespace", "Service", "Endpoints", "EndpointSlice", "Ingress", "IngressClass", "NetworkPolicy", "HorizontalPodAutoscaler",
+	"PersistentVolumeClaim", "PersistentVolume", "StorageClass", "VolumeSnapshot", "PodDisruptionBudget", "ResourceQuota", "LimitRange",
+	"ConfigMap", "Secret", "ServiceAccount", "Lease", "PriorityClass",
+	"Certificate", "CertificateRequest", "Issuer", "ClusterIssuer", "Order", "Challenge", "ExternalSecret", "SecretStore",
+	"ClusterSecretStore", "PushSecret", "SealedSecret", "SecretProviderClass", "ScaledObject", "TriggerAuthentication",
+	"Gateway", "GatewayClass", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "TargetGroupBinding", "ServiceMonitor", "PodMonitor",
+	"VerticalPodAutoscaler", "NodeClaim", "NodePool",
+}
+
 // template is what an object makes pods of.
 type template struct {
 	name string
