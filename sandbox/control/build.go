@@ -154,13 +154,22 @@ func (m module) fetched(source string, progress io.Writer) func(ctx context.Cont
 			return err
 		}
 		say(progress, "sandbox: building KWOK from source, about two minutes; the result is kept in your cache folder.\n")
-		if err := m.compile(ctx, source, fresh, progress, kwokPackages, "./"+m.released, "./cmd/kwok"); err != nil {
+		built := filepath.Join(fresh, "built") // beside the released ones, whose folder is called as one of the programs
+		if err := os.Mkdir(built, 0o700); err != nil {
+			return fmt.Errorf("making the build folder: %w", err)
+		}
+		if err := m.compile(ctx, source, built, progress, kwokPackages, "./"+m.released, "./cmd/kwok"); err != nil {
 			return err
 		}
-		if err := os.Rename(filepath.Join(fresh, filepath.Base(m.released)), filepath.Join(fresh, "controlplane")); err != nil {
-			return fmt.Errorf("naming the control plane: %w", err)
+		for from, to := range map[string]string{
+			filepath.Join(built, filepath.Base(m.released)): "controlplane", filepath.Join(built, "kwok"): "kwok",
+			filepath.Join(official, "kubectl"): "kubectl",
+		} {
+			if err := os.Rename(from, filepath.Join(fresh, to)); err != nil {
+				return fmt.Errorf("naming a program: %w", err)
+			}
 		}
-		return os.Rename(filepath.Join(official, "kubectl"), filepath.Join(fresh, "kubectl"))
+		return os.Remove(built)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -91,6 +92,41 @@ func TestReleasedBinariesAreFetched(t *testing.T) {
 	etcd, err := os.ReadFile(filepath.Join(folder, "etcd"))
 	require.NoError(t, err)
 	require.Equal(t, "etcd", string(etcd))
+}
+
+// TestFetchedBinariesLieWhereTheControlPlaneLooksForThem builds a small module in the place of the sandbox's own: what is fetched and what is
+// built come into one folder.
+func TestFetchedBinariesLieWhereTheControlPlaneLooksForThem(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(newMirror(t))
+	t.Cleanup(s.Close)
+	source := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module example.com/tiny\n\ngo 1.26.0\n", "cmd/official/main.go": "package main\n\nfunc main() { println(\"official\") }\n",
+		"cmd/kwok/main.go": "package main\n\nfunc main() { println(\"kwok\") }\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(source, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(source, name), []byte(text), 0o600))
+	}
+	m := module{released: "cmd/official", fetch: func(ctx context.Context, folder string, _ io.Writer) error {
+		return fetcherOf(s).fetch(ctx, folder)
+	}}
+	home, err := m.made(t.Context(), t.TempDir(), "key", m.fetched(source, io.Discard))
+	require.NoError(t, err)
+	var names []string
+	require.NoError(t, filepath.WalkDir(filepath.Join(home, "bin"), func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, strings.TrimPrefix(path, filepath.Join(home, "bin")+"/"))
+		}
+		return err
+	}))
+	require.Equal(t, []string{
+		"controlplane", "kubectl", "kwok", "official/etcd", "official/kube-apiserver", "official/kube-controller-manager",
+		"official/kube-scheduler",
+	}, names)
+	said, err := exec.CommandContext(t.Context(), filepath.Join(home, "bin", "controlplane")).CombinedOutput()
+	require.NoError(t, err)
+	require.Equal(t, "official\n", string(said))
 }
 
 func TestNothingUncheckedIsKept(t *testing.T) {
