@@ -32,33 +32,6 @@ var plainPath = regexp.MustCompile(`^[\w./+-]{1,100}$`)
 // IsPath says that a word looks like a program's path: no assignment, no quotes, no URL.
 func IsPath(word string) bool { return plainPath.MatchString(word) }
 
-// quotedCommands are the ways in which a whole command appears in a message: exec: "mysql -psecret": executable file not found (runc), exec
-// lifecycle hook ([mysql -psecret]) failed (kubelet), command "mysql -psecret" timed out (CRI), probe errored.
-var quotedCommands = []*regexp.Regexp{
-	regexp.MustCompile(`(\bexec:? ")([^"\s]+)\s[^"]*"?`),
-	regexp.MustCompile(`(\blifecycle hook \(\[)([^\]\s]+)\s[^\]]*\]?`),
-	regexp.MustCompile(`(\bcommand:? ["'\[])([^"'\]\s]+)\s[^"'\]]*["'\]]?`),
-}
-
-// OnlyExecutables leaves of every command that a message of a runtime or a kubelet quotes whole the program alone. Its arguments are none
-// of the reader's business.
-func OnlyExecutables(text string) string {
-	if !strings.Contains(text, "exec") && !strings.Contains(text, "hook") && !strings.Contains(text, "command") {
-		return text
-	}
-	for _, quoted := range quotedCommands {
-		text = quoted.ReplaceAllStringFunc(text, func(found string) string {
-			m := quoted.FindStringSubmatch(found)
-			end := `"`
-			if strings.HasSuffix(m[1], "[") {
-				end = "]"
-			}
-			return m[1] + m[2] + " …" + end
-		})
-	}
-	return text
-}
-
 var (
 	// secretFlag is the name of a flag or a variable whose value is a secret.
 	secretFlag = regexp.MustCompile(
