@@ -57,7 +57,7 @@ func find(s *facts.Snapshot, place algesta.Target, signal algesta.Signal, places
 	}
 	f.Cause = causeOf(s, c, about)
 	f.About = aboutOf(s, c, place, about, places)
-	f.workloads = ofWorkloads(d.Chains, about, place, places)
+	f.workloads = ofWorkloads(s, d.Chains, about, place, places)
 	if proposed(c.Remedy, f.About) {
 		f.Cause.Runbook = c.Remedy.Verb
 	}

@@ -51,8 +51,11 @@ func isWorkload(ref facts.Ref) bool {
 }
 
 // ofWorkloads are the environments of the workloads of a place of which a diagnosis tells, by their kind and name: what is hit, the causes
-// and what is advised to be changed. "" is that of one of which nobody can tell.
-func ofWorkloads(chains []diagnosis.Chain, about facts.Ref, place algesta.Target, places Places) map[[2]string]string {
+// and what is advised to be changed. "" is that of one of which nobody can tell. A cause of another kind, such as a Service, is among them
+// where its name or the pods behind it say whose it is.
+func ofWorkloads(
+	s *facts.Snapshot, chains []diagnosis.Chain, about facts.Ref, place algesta.Target, places Places,
+) map[[2]string]string {
 	refs := []facts.Ref{about}
 	for _, c := range chains {
 		refs = append(append(refs, c.Hits...), c.Subject, c.Remedy.Target)
@@ -61,9 +64,29 @@ func ofWorkloads(chains []diagnosis.Chain, about facts.Ref, place algesta.Target
 	for _, ref := range refs {
 		if ref.Namespace == place.Namespace && (isWorkload(ref) || ref.Kind == facts.KindPod) {
 			out[[2]string{ref.Kind, ref.Name}] = places.EnvironmentOf(place.Cluster, ref.Namespace, ref.Name, !isWorkload(ref))
+		} else if of := spelledOut(s, ref, place, places); of != "" {
+			out[[2]string{ref.Kind, ref.Name}] = of
 		}
 	}
 	return out
+}
+
+// spelledOut is the environment of an object that is no workload by its own name, or else by those of what makes the pods behind it.
+func spelledOut(s *facts.Snapshot, ref facts.Ref, place algesta.Target, places Places) string {
+	if ref.Namespace != place.Namespace || ref.Kind == facts.KindNamespace {
+		return ""
+	}
+	if of := places.EnvironmentOf(place.Cluster, ref.Namespace, ref.Name, true); of != "" {
+		return of
+	}
+	for _, p := range s.Behind(ref) {
+		for _, w := range s.WorkloadsOf(facts.RefOf(facts.KindPod, p)) {
+			if of := places.EnvironmentOf(place.Cluster, w.Namespace, w.Name, !isWorkload(w)); of != "" {
+				return of
+			}
+		}
+	}
+	return ""
 }
 
 // apart is what was found about an environment without what is of another one of the same namespace, unless that may be told wherever it is

@@ -175,7 +175,7 @@ func TestACardSaysNothingOfAnotherEnvironmentOfItsNamespace(t *testing.T) {
 	c := []diagnosis.Chain{{}, {Hits: []facts.Ref{{Kind: "StatefulSet", Namespace: "shared", Name: "ledger-finance"}}}}
 	catalog := environments{inShared("", "shop"), inShared("", "finance")}
 	require.Equal(t, map[[2]string]string{{"StatefulSet", "ledger-finance"}: "finance", {"Deployment", "api-shop"}: "shop"}, ofWorkloads(
-		c, facts.Ref{Kind: "Deployment", Namespace: "shared", Name: "api-shop"}, inShared("", "shop"), catalog,
+		facts.NewSnapshot(noon, nil, nil), c, facts.Ref{Kind: "Deployment", Namespace: "shared", Name: "api-shop"}, inShared("", "shop"), catalog,
 	))
 }
 
