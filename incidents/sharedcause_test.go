@@ -71,7 +71,9 @@ func serviceOf(name, app string) *corev1.Service {
 // TestAServiceIsOfTheEnvironmentOfThePodsBehindIt, where its name says nothing.
 func TestAServiceIsOfTheEnvironmentOfThePodsBehindIt(t *testing.T) {
 	t.Parallel()
-	ref := func(name string) facts.Ref { return facts.Ref{Kind: facts.KindService, Namespace: "production", Name: name} }
+	ref := func(name string) facts.Ref {
+		return facts.Ref{Kind: facts.KindService, Namespace: "production", Name: name}
+	}
 	s := facts.NewSnapshot(noon, append(crashing(), []runtime.Object{serviceOf("books", "ms-orders"), serviceOf("nobody", "x")}...), nil)
 	chains := []diagnosis.Chain{{Subject: ref("books")}, {Subject: ref("nobody")}, {Subject: ref("ledger-finance")}}
 	require.Equal(t, map[[2]string]string{

@@ -60,6 +60,7 @@ type Cluster struct {
 
 	cache     *cache
 	overviews overviews
+	causes    causes
 	outage    outage
 	installed installed
 

@@ -40,7 +40,8 @@ var errCold = &algesta.Error{
 // Overview is what there is in a namespace, cheaply enough to ask every other second: Deployments, ReplicaSets and pods from the caches,
 // and nodes, quotas, autoscalers, endpoints and certificates as they were within the last 30 s. unread names the kinds that are not known
 // now, with an *algesta.Error each: about those nothing may be concluded. What the objects point to is shared and must not be changed. A
-// kind that is not installed is no trouble: there is none of it.
+// kind that is not installed is no trouble: there is none of it. What change-causes quote of a template is hidden in them; where that isn't
+// known they are left out.
 func (c *Cluster) Overview(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	unread = map[string]error{}
 	space, watching := c.cache.spaces[namespace]
@@ -67,7 +68,7 @@ func (c *Cluster) Overview(ctx context.Context, namespace string) (objects []run
 	}
 	lists := c.overviews.of(ctx, c, namespace)
 	maps.Copy(unread, lists.unread)
-	return append(objects, lists.objects...), unread
+	return append(c.withoutQuotes(ctx, namespace, objects), lists.objects...), unread
 }
 
 // of are the lists of a namespace, read again where they are too old, also where they could not be read.

@@ -105,9 +105,14 @@ func stripMeta(m *metav1.ObjectMeta) {
 	delete(m.Annotations, corev1.LastAppliedConfigAnnotation)
 	for name, value := range m.Annotations {
 		if len(value) > longestAnnotation {
-			m.Annotations[name] = strings.Clone(value[:longestAnnotation]) // a slice would keep the whole in memory
+			m.Annotations[name] = strings.Clone(wholeWords(value, longestAnnotation)) // a slice would keep the whole in memory
 		}
 	}
+}
+
+// wholeWords is the beginning of a text of at most so many bytes, up to a blank: half a secret can't be recognized.
+func wholeWords(text string, most int) string {
+	return text[:max(0, strings.LastIndexAny(text[:most+1], " \t\n"))]
 }
 
 // longestAnnotation is how much of an annotation's value is kept: change-causes are short, configurations are not.
