@@ -93,16 +93,12 @@ var anchor = regexp.MustCompile(`(?m)(?:^|[\s\[{,:-])[&*][^\s,\]}]`)
 const mostExpanded = 16 << 20
 
 // explodes says that the aliases of a YAML document make it too large, or that it holds itself.
-func explodes(data []byte) bool {
+func explodes(data []byte, root *yamlv3.Node) bool {
 	if !bytes.ContainsRune(data, '&') || !bytes.ContainsRune(data, '*') || !anchor.Match(data) {
 		return false
 	}
-	var root yamlv3.Node
-	if yamlv3.Unmarshal(data, &root) != nil {
-		return false // the decoder that reads it will say so
-	}
 	left := max(mostExpanded, len(data))
-	return !expands(&root, &left, 0)
+	return !expands(root, &left, 0)
 }
 
 // expands takes what a node stands for from what is left, and says whether that was enough.

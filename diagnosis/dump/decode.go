@@ -22,7 +22,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/yaml"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
@@ -187,13 +186,13 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 		}
 	}()
 	if !isJSON {
-		if explodes(data) {
-			return errors.New("decoding YAML: its aliases stand for too much")
-		}
-		if data, err = yaml.YAMLToJSON(data); err != nil {
-			return fmt.Errorf("decoding YAML: %w: %w", errCutOff, err)
-		}
+		return r.addYAML(name, data, many)
 	}
+	return r.addJSON(name, data, many)
+}
+
+// addJSON decodes one document of JSON.
+func (r *reader) addJSON(name string, data []byte, many bool) error {
 	var doc document
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return fmt.Errorf("decoding JSON: %w", err)
@@ -214,11 +213,8 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 	if itemKind == "" {
 		itemKind = kindOfFile(name)
 	}
-	if len(doc.Items) == 0 && itemKind != "" {
-		r.sawList(name, resourceOf(itemKind), nil)
-	}
-	if len(doc.Items) == 0 && itemKind == "" && r.unnamed == "" {
-		r.unnamed = name
+	if len(doc.Items) == 0 {
+		r.emptyList(name, itemKind)
 	}
 	var failed error
 	for _, item := range doc.Items {
@@ -230,6 +226,16 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 		}
 	}
 	return failed
+}
+
+// emptyList records that there is none of a kind, or that a file doesn't say of what it lists none.
+func (r *reader) emptyList(name, itemKind string) {
+	switch {
+	case itemKind != "":
+		r.sawList(name, resourceOf(itemKind), nil)
+	case r.unnamed == "":
+		r.unnamed = name
+	}
 }
 
 // hasStatus says that an object of an operator tells how it is.
@@ -252,6 +258,11 @@ func (r *reader) addItem(name, apiVersion, kind string, data []byte, listed bool
 	if own.Kind != "" {
 		apiVersion, kind = own.APIVersion, own.Kind
 	}
+	return r.addObject(name, apiVersion, kind, data, listed)
+}
+
+// addObject decodes one object of a kind that is known.
+func (r *reader) addObject(name, apiVersion, kind string, data []byte, listed bool) error {
 	object := newObject(apiVersion, kind)
 	if object == nil {
 		r.unknown[kind]++
