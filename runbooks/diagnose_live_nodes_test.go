@@ -367,27 +367,6 @@ func (w *brokenNamespace) exhaust(t *testing.T, pool string) {
 	require.NoError(t, err)
 }
 
-// drain cordons a node whose only pod a budget protects, and says of its drain what the upgrader of AKS does.
-func (w *brokenNamespace) drain(t *testing.T, pool string) {
-	t.Helper()
-	w.make(t, app("vault", "12345", onNodes("agentpool", pool)), budgetOf("vault", "vault"))
-	w.await(t, "the budget knows its pod", func() bool {
-		b, err := w.Client.PolicyV1().PodDisruptionBudgets(w.namespace).Get(t.Context(), "vault", metav1.GetOptions{})
-		return err == nil && b.Status.CurrentHealthy == 1
-	})
-	cordon := []byte(`{"spec":{"unschedulable":true}}`)
-	_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "aks-"+pool, types.MergePatchType, cordon, metav1.PatchOptions{})
-	require.NoError(t, err)
-	_, err = w.Client.CoreV1().Events(metav1.NamespaceDefault).Create(t.Context(), &corev1.Event{
-		ObjectMeta:     metav1.ObjectMeta{Name: "drain"},
-		InvolvedObject: corev1.ObjectReference{Kind: "Node", Name: "aks-" + pool, UID: types.UID("aks-" + pool)},
-		Reason:         "Drain", Message: "Eviction blocked by Too Many Requests (usually a pdb): vault-1", Type: corev1.EventTypeWarning,
-		Count:          12,
-		FirstTimestamp: metav1.Now(), LastTimestamp: metav1.Now(), Source: corev1.EventSource{Component: "upgrader"},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
-}
-
 // loseNodes deletes all nodes but the one of a service.
 func (w *brokenNamespace) loseNodes(t *testing.T, service string) {
 	t.Helper()

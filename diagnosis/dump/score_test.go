@@ -152,6 +152,7 @@ and evaluation sets.
 	all := append(slices.Clone(given), score(t, &page, "variants", "variants", "Variants")...)
 	invented := score(t, &page, "invented", "invented", "Invented cases")
 	invented = append(invented, score(t, &page, "unseen", "unseen", "Microservice demos")...)
+	invented = append(invented, score(t, &page, "quiet", "quiet", "Quiet faults")...)
 	if *updateScore {
 		require.NoError(t, os.WriteFile(scorePage, []byte(page.String()), 0o600))
 	}

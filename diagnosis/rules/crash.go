@@ -185,60 +185,6 @@ func outOfMemory(c *facts.Container) *Finding {
 	return f
 }
 
-func memoryLimit(c *facts.Container) string {
-	limit, ok := c.Spec.Resources.Limits[corev1.ResourceMemory]
-	if !ok {
-		return ""
-	}
-	return fmt.Sprintf(" (limit %s)", limit.String())
-}
-
-// memoryBefore is the limit in the revision before, when it differs.
-func memoryBefore(c *facts.Container) string {
-	before := c.Owner.Before()
-	if before == nil {
-		return ""
-	}
-	now := c.Spec.Resources.Limits[corev1.ResourceMemory]
-	for i := range before.Spec.Template.Spec.Containers {
-		old := &before.Spec.Template.Spec.Containers[i]
-		if limit, ok := old.Resources.Limits[corev1.ResourceMemory]; ok && old.Name == c.Spec.Name && limit.Cmp(now) != 0 {
-			return limit.String()
-		}
-	}
-	return ""
-}
-
-// setMemory is the command that doubles the limit.
-// templateLimit is the memory limit in the template that the pod was made of, when the pod has another; empty where they agree, and of a
-// pod of another revision.
-func templateLimit(c *facts.Container) string {
-	if c.Owner.Template == nil || !c.Owner.IsCurrent(c.Pod) {
-		return ""
-	}
-	for i := range c.Owner.Template.Spec.Containers {
-		wanted := &c.Owner.Template.Spec.Containers[i]
-		if wanted.Name != c.Spec.Name {
-			continue
-		}
-		limit, ok := wanted.Resources.Limits[corev1.ResourceMemory]
-		has, limited := c.Spec.Resources.Limits[corev1.ResourceMemory]
-		if ok && limited && limit.Cmp(has) != 0 {
-			return limit.String()
-		}
-	}
-	return ""
-}
-
-func setMemory(c *facts.Container) string {
-	limit, ok := c.Spec.Resources.Limits[corev1.ResourceMemory]
-	if !ok || c.Owner.Ref.Kind == facts.KindPod {
-		return ""
-	}
-	limit.Add(limit)
-	return fmt.Sprintf("kubectl set resources %s -n %s -c %s --limits=memory=%s", c.Owner.Ref, c.Pod.Namespace, c.Spec.Name, limit.String())
-}
-
 // logRule names a failure by the line of the log that explains it.
 func logRule(id string, wording func(c *facts.Container, named string) string, fix string) func(*facts.Container) *Finding {
 	return func(c *facts.Container) *Finding {

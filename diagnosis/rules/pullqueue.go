@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -52,9 +53,10 @@ func behindAnother(p *facts.Pending) *Finding {
 		return nil
 	}
 	node := facts.Ref{Kind: facts.KindNode, Name: p.Pod.Spec.NodeName}
+	image := imageIn(first)[strings.LastIndex(imageIn(first), "/")+1:] // the line is long enough; the evidence has all of it
 	return &Finding{
 		Subject: node, Key: imageIn(first), Hits: []facts.Ref{node},
-		What: fmt.Sprintf("Node %s has been pulling image %s since %s, and %s behind it", node.Name, imageIn(first),
+		What: fmt.Sprintf("Node %s has been pulling image %s since %s, and %s behind it", node.Name, image,
 			facts.When(first.Last), words.Plural(len(waiting)-1, "other image waits", "other images wait")),
 		Effect: CannotStart, State: "ContainerCreating", Sure: Medium, Since: first.Last,
 		Unsure: "I don't know whether this node pulls images one after another (serializeImagePulls), as is usual.",
