@@ -55,7 +55,7 @@ func behindAnother(p *facts.Pending) *Finding {
 	node := facts.Ref{Kind: facts.KindNode, Name: p.Pod.Spec.NodeName}
 	image := imageIn(first)[strings.LastIndex(imageIn(first), "/")+1:] // the line is long enough; the evidence has all of it
 	return &Finding{
-		Subject: node, Key: imageIn(first), Hits: []facts.Ref{node},
+		Subject: node, Key: imageIn(first),
 		What: fmt.Sprintf("Node %s has been pulling image %s since %s, and %s behind it", node.Name, image,
 			facts.When(first.Last), words.Plural(len(waiting)-1, "other image waits", "other images wait")),
 		Effect: CannotStart, State: "ContainerCreating", Sure: Medium, Since: first.Last,
