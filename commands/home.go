@@ -65,7 +65,9 @@ func (d *Dispatcher) toApprove(ctx context.Context, actor algesta.Actor, alive [
 	for _, r := range mine[:min(len(mine), mostToApprove)] {
 		needs := d.needs(r)
 		plan := planOf(r, d.Policy().Missing(needs, r.Command.Actor, d.approved(ctx, r)), d.names(ctx, needs), d.heldNow(r))
-		plan.Small = algesta.Say("{} · requested by {} · expires {}", plan.Small, r.Command.Said(), algesta.At(r.ExpiresAt))
+		plan.Small = algesta.Say( // a plan isn't made again for each look at it
+			"{} · requested by {}, as it was {} · expires {}", plan.Small, r.Command.Said(), algesta.At(r.Command.At), algesta.At(r.ExpiresAt),
+		)
 		plan.Small = d.linked(ctx, plan.Small, r)
 		plan.Buttons = slices.DeleteFunc(plan.Buttons, func(b algesta.Button) bool { return b.Action == algesta.Cancel })
 		out = append(out, plan)
@@ -117,11 +119,10 @@ func (d *Dispatcher) lately(ctx context.Context, actor algesta.Actor) algesta.Re
 	var list []algesta.Text
 	for _, r := range ended {
 		if len(list) < mostListed && slices.Contains(changed, r.Status) && d.mayKnow(ctx, actor, r) {
-			is := standing(r)
-			if d.over(r, time.Now()) {
-				is = "it's over"
+			said := algesta.Say("{}: {}, {}", r.Plan.Title, standing(r), algesta.AtDay(r.UpdatedAt))
+			if d.over(r, time.Now()) { // the request's last moment is that of its beginning
+				said = algesta.Say("{}: it's over", r.Plan.Title)
 			}
-			said := algesta.Say("{}: {}, {}", r.Plan.Title, is, algesta.AtDay(r.UpdatedAt))
 			list = append(list, d.linked(ctx, said, r))
 		}
 	}

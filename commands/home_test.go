@@ -27,6 +27,18 @@ func (w *world) home(by algesta.Actor) (text string, parts []algesta.Report) {
 	return strings.Join(lines, "\n"), parts
 }
 
+// TestTheHomePageTellsNoEndByItsBeginning: when what a request made was ended isn't known here.
+func TestTheHomePageTellsNoEndByItsBeginning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(freezing)
+	w.freeze("freeze production until=2h because the import runs")
+	w.types(luis, "unfreeze production")
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, lookEvery)
+	text, _ := w.home(luis)
+	require.Regexp(t, `Freeze of production until [^\n]*: it's over( ·|\n|$)`, text)
+}
+
 func TestTheHomePageShowsWhatWaitsForItsReader(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -311,8 +311,11 @@ func (d *Dispatcher) answerIncident(ctx context.Context, c algesta.Command) (alg
 	if i.Cause.Sentence != "" {
 		fields = append(fields, algesta.Field{Label: "cause", Value: algesta.Dated(i.Cause.Sentence)})
 	}
-	if i.Cause.Impact != "" {
-		fields = append(fields, algesta.Field{Label: "impact", Value: algesta.Dated(i.Cause.Impact)})
+	if impact := "impact"; i.Cause.Impact != "" {
+		if i.State != algesta.IncidentOpen {
+			impact = "impact then"
+		}
+		fields = append(fields, algesta.Field{Label: impact, Value: algesta.Dated(i.Cause.Impact)})
 	}
 	if i.Unchecked != "" {
 		fields = append(fields, algesta.Field{Label: "unchecked", Value: algesta.Dated(i.Unchecked)})

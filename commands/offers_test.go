@@ -119,6 +119,24 @@ func TestATypedUndoIsTheButton(t *testing.T) {
 	require.EqualValues(t, 4, w.cluster.object()["spec"].(map[string]any)["replicas"])
 }
 
+// TestARestartIsNotUndoneByAnEarlierVersion: it changed none, and what would be offered is a downgrade.
+func TestARestartIsNotUndoneByAnEarlierVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.types(luis, "restart api-gateway production")
+	r := w.request(algesta.Pending)
+	w.votes(carla, algesta.Approve, r.ID)
+	w.request(algesta.Succeeded)
+	w.types(luis, "undo api-gateway production")
+	answers := w.answers()
+	said := answers[len(answers)-1]
+	require.Contains(
+		t, said, "My last change of api-gateway in production, "+r.ID+" (Restart of api-gateway in production), changed no version, "+
+			"so there's nothing to go back to.",
+	)
+	require.NotContains(t, said, "rollback")
+}
+
 // TestAnUndoOfNothingSaysSo types undo where the bot changed nothing.
 func TestAnUndoOfNothingSaysSo(t *testing.T) {
 	t.Parallel()

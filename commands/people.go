@@ -70,7 +70,7 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 			return whole, nil
 		}
 	}
-	if is(err, algesta.ErrUnknownName) && book.About.Workloads && p.Service != "" {
+	if is(err, algesta.ErrUnknownName) && book.About.Named("StatefulSet") && p.Service != "" {
 		if other, ok := d.workloadCalled(ctx, p, visible); ok {
 			return other, nil
 		}

@@ -141,6 +141,16 @@ func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algest
 			algesta.Say("Whether my last change of {} ({}) happened isn't known yet, so I can't undo it.", where, algesta.Name(last.ID)),
 		)
 	}
+	if last.Plan.Undo == nil && (last.Command.Runbook == "restart" || !last.Plan.WritesTemplate()) { // an earlier version isn't the way back
+		return algesta.Offer{}, &algesta.Error{
+			Kind: algesta.ErrStale,
+			Message: algesta.Say(
+				"My last change of {}, {} ({}), changed no version, so there's nothing to go back to.", where, algesta.Name(last.ID),
+				last.Plan.Title,
+			),
+			Hint: algesta.Say("To see how it is now: {}", algesta.Name(d.Bot.Typed("status", typedAs(t), t.Environment))),
+		}
+	}
 	if last.Plan.Undo == nil {
 		return algesta.Offer{}, none(algesta.Say("My last change of {}, {}, can't be undone.", where, algesta.Name(last.ID)))
 	}

@@ -26,6 +26,7 @@ func TestAStatefulSetIsFoundByItsNameWithoutAskingACluster(t *testing.T) {
 	for typed, want := range map[string]string{
 		"can-i restart loki production":    "restart statefulset/loki in production",
 		"can-i restart LOKI production":    "restart statefulset/loki in production",
+		"can-i diagnose loki production":   "diagnose statefulset/loki in production",
 		"can-i restart both production":    `There's no service "both" in production.`,
 		"can-i restart nightly production": `There's no service "nightly" in production.`,
 		"can-i hpa pin loki production":    `There's no service "loki" in production.`, // it takes no StatefulSet

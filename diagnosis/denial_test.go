@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,19 @@ func refusedWith(t *testing.T, rule string, more ...string) *facts.Snapshot {
 	t.Helper()
 	objects, err := os.ReadFile(filepath.Join("rules", "testdata", rule, "fires.yaml"))
 	require.NoError(t, err)
+	if at := slices.Index(more, withItsPods); at >= 0 {
+		more = slices.Delete(more, at, at+1)
+		head, set, found := strings.Cut(string(objects), "kind: ReplicaSet")
+		require.True(t, found)
+		set = strings.Replace(set, "replicas: 2", "replicas: 1", 1)
+		status, rest, found := strings.Cut(set, "\nstatus:\n  replicas: 0\n")
+		require.True(t, found)
+		_, rest, found = strings.Cut(rest, "\n---")
+		require.True(t, found)
+		objects = []byte(head + "kind: ReplicaSet" + status + "\nstatus: {replicas: 1, observedGeneration: 9}\n---" + rest)
+		const failure = "type: ReplicaFailure\n    status: "
+		objects = []byte(strings.ReplaceAll(string(objects), failure+"'True'", failure+"'False'"))
+	}
 	return snapshot(t, []byte(strings.Join(append([]string{string(objects)}, more...), "\n---\n")), nil)
 }
 
@@ -81,6 +95,9 @@ status: {hard: {requests.cpu: '%[2]s'}, used: {requests.cpu: '%[1]s'}}
 `, used, hard)
 }
 
+// withItsPods has the ReplicaSet want one pod for now, and have it: its rollout waits for that.
+const withItsPods = "itsPods"
+
 func TestARefusalThatIsOverIsNotTheCause(t *testing.T) {
 	t.Parallel()
 	const before, after = "2026-03-10T11:39:00Z", "2026-03-10T11:45:00Z"
@@ -112,6 +129,11 @@ func TestARefusalThatIsOverIsNotTheCause(t *testing.T) {
 		"a quota that nobody read, and a pod that came later": {
 			s: refusedWith(t, "quota-exceeded", read, podOfSet(refusedSet, after)), not: "quota-exceeded",
 			rule: "missing-variable",
+		},
+		"a full quota that refused a pod which is there now, at the same second": {
+			s: refusedWith(t, "quota-exceeded", quotaOf("3900m", "4"), podOfSet(refusedSet, "2026-03-10T11:45:00Z"),
+				refusalEvent("2026-03-10T11:45:00Z", `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=500m, `+
+					`used: requests.cpu=3900m, limited: requests.cpu=4`), withItsPods), not: "quota-exceeded", rule: "missing-variable",
 		},
 		"a webhook that refuses": {s: refusedWith(t, "webhook-down", read, podOfSet(refusedSet, before)), rule: "webhook-down"},
 		"a webhook that refused before the newest pod": {

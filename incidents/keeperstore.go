@@ -64,7 +64,9 @@ func write(tx commands.Tx, i algesta.Incident, past Past, c Change) error {
 	post := func(kind algesta.PostKind, r algesta.Report) error {
 		return tx.Post(algesta.Post{Command: i.ID, Kind: kind, Channel: i.Channel, About: i.About, Report: r})
 	}
-	if err := post(algesta.CardPost, Card(i, past)); err != nil {
+	card := algesta.Post{Command: i.ID, Kind: algesta.CardPost, Channel: i.Channel, About: i.About, Report: Card(i, past)}
+	card.Final = i.State != algesta.IncidentOpen // its edit waits behind no progress: the reply that says the same doesn't, either
+	if err := tx.Post(card); err != nil {
 		return err
 	}
 	if c.Detail != nil && len(c.Detail.Body) > 0 {

@@ -35,6 +35,7 @@ type town struct {
 	incidents map[string]algesta.Incident
 	posts     map[algesta.PostKind][]algesta.Report // by kind, each content once
 	sent      map[[2]string]bool                    // each message once, by its incident and kind, however often it was edited
+	final     bool                                  // the last card is an end
 	events    []string
 	lines     []algesta.Args
 	quicker   bool // another process stores first, once
@@ -67,6 +68,13 @@ func (w *town) seen() told {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return told{w.looks, maps.Clone(w.incidents), maps.Clone(w.posts), slices.Clone(w.events), slices.Clone(w.lines)}
+}
+
+// ended reports whether the last content of the card is sent as an end.
+func (w *town) ended() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.final
 }
 
 // openedBefore makes every incident channel older. The caller holds mu.
@@ -189,6 +197,9 @@ func (t townTx) Post(p algesta.Post) error {
 		t.town.sent = map[[2]string]bool{}
 	}
 	t.town.sent[[2]string{p.Command, string(p.Kind)}] = true
+	if p.Kind == algesta.CardPost {
+		t.town.final = p.Final
+	}
 	all := t.town.posts[p.Kind]
 	if len(all) == 0 || text(all[len(all)-1]) != text(p.Report) {
 		t.town.posts[p.Kind] = append(all, p.Report)

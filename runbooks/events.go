@@ -178,6 +178,7 @@ func spelledOut(pods []corev1.Pod, sets []appsv1.ReplicaSet) func(message string
 type happened struct {
 	corev1.Event
 	last    time.Time
+	folded  int // how many events it is
 	times   int32
 	objects map[string]bool
 }
@@ -214,6 +215,7 @@ func foldEvents(all []corev1.Event) []happened {
 		}
 		h := &out[i]
 		h.times += timesOf(e)
+		h.folded++
 		h.objects[o.Name] = true
 		if last := lastSeen(e); last.After(h.last) {
 			h.Event, h.last = e, last
@@ -251,19 +253,20 @@ func timesOf(e corev1.Event) int32 {
 }
 
 func eventsReport(all []happened, where algesta.Text, part bool) algesta.Report {
-	warnings := 0
+	warnings, events := 0, 0
 	for _, h := range all {
+		events += h.folded
 		if h.warns() {
-			warnings++
+			warnings += h.folded
 		}
 	}
-	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: {}, no warnings", where, count(len(all), "event"))}
+	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: {}, no warnings", where, count(events, "event"))}
 	switch {
 	case len(all) == 0:
 		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no events", where)
 	case warnings > 0:
 		report.Tone = algesta.Warning
-		report.Title = algesta.Say("{}: {} in {}", where, count(warnings, "warning"), count(len(all), "event"))
+		report.Title = algesta.Say("{}: {} in {}", where, count(warnings, "warning"), count(events, "event"))
 	}
 	if part {
 		report.Tone, report.Title = algesta.Warning, algesta.Say("{} among those that I read", report.Title)

@@ -38,7 +38,7 @@ func TestEventsAreWarningsFirstAndFolded(t *testing.T) {
 		eventOf(other+"-5d4f8c7b9-zzzz4", "Warning", "Failed", "no <!channel> *image*", 5*time.Minute, 0),
 	}}}
 	require.Equal(t, []string{
-		"production: 2 warnings in 3 events",
+		"production: 3 warnings in 4 events",
 		"last seen | type | reason | object | times | message",
 		"2 min ago | Warning | BackOff | pod/" + app + "-5d4f8c7b9-zzzz4 and 1 more | 9 | " + backOff(app+"-5d4f8c7b9-zzzz4"),
 		"5 min ago | Warning | Failed | pod/" + other + "-5d4f8c7b9-zzzz4 | 1 | no <!channel> *image*",
@@ -49,7 +49,7 @@ func TestEventsAreWarningsFirstAndFolded(t *testing.T) {
 	in := input("events", nil)
 	in.Workload.Name = app
 	got := tells(t, s, in)
-	require.Contains(t, got[0], "1 warning in 2 events", "another workload's are not the service's")
+	require.Contains(t, got[0], "2 warnings in 3 events", "another workload's are not the service's")
 	require.Equal(t, "production: no events", tells(t, listed{}, regarding("events", ""))[0])
 }
 
@@ -67,7 +67,7 @@ func TestTheNamesOfPodsThatWereNeverMadeMakeNoDifference(t *testing.T) {
 		refused("trsz7", 3*time.Minute, "(combined from similar events): "),
 	}}}
 	got := tells(t, s, regarding("events", ""))
-	require.Equal(t, "production: 1 warning in 1 event", got[0])
+	require.Equal(t, "production: 3 warnings in 3 events", got[0])
 	require.Equal(t, "60 s ago | Warning | FailedCreate | replicaset/"+set+` | 3 | Error creating: pods "`+set+
 		`-b8wtd" is forbidden: exceeded quota: q`, got[2])
 }

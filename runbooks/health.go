@@ -211,10 +211,10 @@ func portsIn(pod *corev1.Pod) []string {
 // probeArithmetic says how the kubelet asks, and how long a program that doesn't answer is tolerated. The defaults are the API server's.
 func probeArithmetic(kind string, p *corev1.Probe) string {
 	period, failures := orNumber(p.PeriodSeconds, 10), orNumber(p.FailureThreshold, 3)
-	after := period * failures
+	after := period * failures // the first of them is asked when the initial delay is over, the last one a period before that
 	if kind == "liveness" {
 		return fmt.Sprintf("Restarted when it hasn't answered GET %s for %d s (%d times, every %d s), at the earliest %d s after its start.",
-			quote(orElse(p.HTTPGet.Path, "/")), after, failures, period, p.InitialDelaySeconds+after)
+			quote(orElse(p.HTTPGet.Path, "/")), after, failures, period, p.InitialDelaySeconds+after-period)
 	}
 	return fmt.Sprintf("Taken out of its Service when it hasn't answered GET %s for %d s.", quote(orElse(p.HTTPGet.Path, "/")), after)
 }

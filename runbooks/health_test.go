@@ -94,7 +94,7 @@ func TestHealthAsksTheServiceAndEachPod(t *testing.T) {
 		a + ` | 200 OK | 7 ms | {"status":"ok"}`,
 		b + ` | 200 OK | 7 ms | {"status":"ok"}`,
 		"Taken out of its Service when it hasn't answered GET /health for 30 s. " +
-			"Restarted when it hasn't answered GET /health for 30 s (3 times, every 10 s), at the earliest 60 s after its start.",
+			"Restarted when it hasn't answered GET /health for 30 s (3 times, every 10 s), at the earliest 50 s after its start.",
 	}, got)
 	require.ElementsMatch(t, []string{
 		"services http://api-gateway-production:80/health", "pods http://" + a + ":3000/health", "pods http://" + b + ":3000/health",

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	wordsof "github.com/3astronautas/algesta/words"
 )
 
 var _ = register(listEverywhere(Runbook{
@@ -112,6 +113,21 @@ func isScaler(h *autoscalingv2.HorizontalPodAutoscaler, name string, all *autosc
 func scalersReport(found []scaler, in Input) algesta.Report {
 	first := found[0]
 	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{} in {}: all have room", count(len(found), "autoscaler"), whereOf(in))}
+	fixed := 0
+	for _, s := range found {
+		if minOf(s.HorizontalPodAutoscaler) == s.Spec.MaxReplicas {
+			fixed++
+		}
+	}
+	if fixed > 0 {
+		report.Title = algesta.Say(
+			"{} in {}: {} a fixed number of pods, the others have room", count(len(found), "autoscaler"), whereOf(in),
+			wordsof.Plural(fixed, "keeps", "keep"),
+		)
+		if fixed == len(found) {
+			report.Title = algesta.Say("{} in {}: all keep a fixed number of pods", count(len(found), "autoscaler"), whereOf(in))
+		}
+	}
 	if len(found) == 1 {
 		report.Title = algesta.Say(
 			"{} in {}: {}, autoscaled {}",

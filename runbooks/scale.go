@@ -205,7 +205,7 @@ func (s workloadState) refuseOutsideAutoscaler(to int32) error {
 func (s workloadState) scaleWarnings(to int32, room fit) []algesta.Text {
 	var out []algesta.Text
 	if to == 0 {
-		out = append(out, algesta.Say("{} will serve no traffic: without a ready pod the ingress answers 503.", subject(s.in)))
+		out = append(out, algesta.Say("{} will serve nobody: whatever calls it is refused until a pod is ready again.", subject(s.in)))
 	}
 	for _, h := range s.scalers {
 		if keda := kedaObject(h); keda != "" && to == 0 {

@@ -178,3 +178,15 @@ func TestQuotasAreToldTheFullestFirst(t *testing.T) {
 	)
 	require.Equal(t, []string{"There's no quota in production: nothing limits it but the nodes."}, tells(t, listed{}, regarding("quota", "")))
 }
+
+// TestAPinnedAutoscalerIsNotSaidToHaveRoom beside others that have.
+func TestAPinnedAutoscalerIsNotSaidToHaveRoom(t *testing.T) {
+	t.Parallel()
+	s := scaled(nil)
+	pinned := s.lists["HorizontalPodAutoscalerList"][0].(autoscalingv2.HorizontalPodAutoscaler)
+	pinned.Name = "pinned"
+	pinnedScaler(&pinned)
+	s.lists["HorizontalPodAutoscalerList"] = append(s.lists["HorizontalPodAutoscalerList"], pinned)
+	got := asked(t, s, "hpa", "namespace", nil)
+	require.Equal(t, "2 autoscalers in production: 1 keeps a fixed number of pods, the others have room", got[0])
+}

@@ -73,7 +73,7 @@ func TestWarnings(t *testing.T) {
 			algesta.Args{"replicas": int64(0)},
 			func(s *still) { s.keda() },
 			[]string{
-				"api-gateway in production will serve no traffic: without a ready pod the ingress answers 503.",
+				"api-gateway in production will serve nobody: whatever calls it is refused until a pod is ready again.",
 				"KEDA (ScaledObject gateway) brings pods back as soon as its trigger asks for them.",
 			},
 		},
@@ -178,7 +178,7 @@ func TestWarnings(t *testing.T) {
 			algesta.Args{"replicas": int64(0)},
 			func(s *still) { s.hpa() },
 			[]string{
-				"api-gateway in production will serve no traffic: without a ready pod the ingress answers 503.",
+				"api-gateway in production will serve nobody: whatever calls it is refused until a pod is ready again.",
 				"The autoscaler api-gateway-production-hpa switches itself off at 0 pods and doesn't bring them back: someone has to " +
 					"scale up again.",
 			},

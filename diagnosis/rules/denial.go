@@ -121,6 +121,9 @@ func isHistory(s *facts.Snapshot, w *facts.Workload, d *denial) bool {
 	if d.ofSet {
 		return false // pods of the ReplicaSet before say nothing about the one that can't be made
 	}
+	if d.set == "" && !d.last.IsZero() && hasItsPods(w) {
+		return true // its controller wants no other pod: an event says what was
+	}
 	if fits, known := quotaFits(s, d); known {
 		return fits
 	}
@@ -139,6 +142,19 @@ func isHistory(s *facts.Snapshot, w *facts.Workload, d *denial) bool {
 	}
 	newest := w.NewestPod(d.set)
 	return !last.IsZero() && newest.After(last)
+}
+
+// hasItsPods says that the newest ReplicaSet of a Deployment has the pods that it's to have by now, and that its controller was refused
+// none the last time. While a rollout waits for its first pods that is fewer than the Deployment wants.
+func hasItsPods(w *facts.Workload) bool {
+	set := w.Current()
+	if set == nil || set.Spec.Replicas == nil || set.Status.ObservedGeneration < set.Generation {
+		return false
+	}
+	refused := slices.ContainsFunc(set.Status.Conditions, func(c appsv1.ReplicaSetCondition) bool {
+		return c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue
+	})
+	return !refused && set.Status.Replicas >= *set.Spec.Replicas && *set.Spec.Replicas > 0
 }
 
 // quotaFits says whether the quota that refused pods takes one now; known is false of other refusals, and where that can't be determined.
