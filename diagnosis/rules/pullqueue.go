@@ -57,7 +57,7 @@ func behindAnother(p *facts.Pending) *Finding {
 	return &Finding{
 		Subject: node, Key: imageIn(first),
 		What: fmt.Sprintf("Node %s has been pulling image %s since %s, and %s behind it", node.Name, image,
-			facts.When(first.Last), words.Plural(len(waiting)-1, "other image waits", "other images wait")),
+			facts.When(first.Last), words.Plural(len(waiting)-1, "other waits", "others wait")),
 		Effect: CannotStart, State: "ContainerCreating", Sure: Medium, Since: first.Last,
 		Unsure: "I don't know whether this node pulls images one after another (serializeImagePulls), as is usual.",
 		Shown:  []facts.Evidence{first.Evidence(facts.RefOf(facts.KindPod, of))},
