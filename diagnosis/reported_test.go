@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -224,4 +225,113 @@ func TestFewLogsOfCalleesAreWanted(t *testing.T) {
 	wanted := facts.WantedCallees(s, s.Subject("web", "production"))
 	require.Len(t, wanted, facts.MaxCalleeLogs)
 	require.Equal(t, logOf("lambda"), wanted[0], "what the line names comes first")
+}
+
+// withSidecar puts Istio's sidecar into the pods of a service.
+func withSidecar(objects []runtime.Object) []runtime.Object {
+	for _, o := range objects {
+		if p, ok := o.(*corev1.Pod); ok {
+			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy", Image: "istio/proxyv2:1.27"})
+			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
+				Name: "istio-proxy", Ready: true, State: p.Status.ContainerStatuses[0].State,
+			})
+		}
+	}
+	return objects
+}
+
+func peerAuthentication(namespace, mode string, selector map[string]any) runtime.Object {
+	spec := map[string]any{"mtls": map[string]any{"mode": mode}}
+	if selector != nil {
+		spec["selector"] = map[string]any{"matchLabels": selector}
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": map[string]any{"name": "strict", "namespace": namespace},
+		"spec": spec,
+	}}
+}
+
+// TestAResetIsToldAsMutualTLSOnlyWhereTheMeshDemandsIt has web call ledger, whose pods have a sidecar.
+func TestAResetIsToldAsMutualTLSOnlyWhereTheMeshDemandsIt(t *testing.T) {
+	t.Parallel()
+	const demanded = "PeerAuthentication strict (production) demands mutual TLS for Service ledger, and web has no sidecar"
+	const reset = "ERROR POST http://ledger:80/entries failed: Error: read ECONNRESET"
+	for name, c := range map[string]struct {
+		log      string
+		caller   []runtime.Object
+		policies []runtime.Object
+		want     string // of the first line; empty: nothing of mutual TLS
+	}{
+		"of the namespace": {reset, service("web", 1), []runtime.Object{peerAuthentication("production", "STRICT", nil)}, demanded},
+		"of these pods": {reset, service("web", 1), []runtime.Object{
+			peerAuthentication("production", "STRICT", map[string]any{"app": "ledger"}),
+		}, demanded},
+		"of the whole mesh": {
+			reset,
+			service("web", 1),
+			[]runtime.Object{peerAuthentication("istio-system", "STRICT", nil)},
+			"PeerAuthentication strict (istio-system) demands mutual TLS for Service ledger",
+		},
+		"Go's end of file": {
+			`ERROR Post "http://ledger:80/entries": EOF`, service("web", 1),
+			[]runtime.Object{peerAuthentication("production", "STRICT", nil)},
+			demanded,
+		},
+		"none was read": {reset, service("web", 1), nil, "Service ledger is called without mutual TLS: web has no sidecar of the mesh"},
+		"of other pods": {reset, service("web", 1), []runtime.Object{
+			peerAuthentication("production", "STRICT", map[string]any{"app": "other"}),
+		}, ""},
+		"permissive":          {reset, service("web", 1), []runtime.Object{peerAuthentication("production", "PERMISSIVE", nil)}, ""},
+		"the caller is in it": {reset, withSidecar(service("web", 1)), []runtime.Object{peerAuthentication("production", "STRICT", nil)}, ""},
+		"another error": {
+			"ERROR POST http://ledger:80/entries failed: 500", service("web", 1),
+			[]runtime.Object{peerAuthentication("production", "STRICT", nil)},
+			"",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			objects := append(calling(c.caller, "LEDGER", "http://ledger:80"), withSidecar(service("ledger", 1))...)
+			s := facts.NewSnapshot(noon, append(objects, c.policies...), nil)
+			s.AddLog(logOf("web"), []byte(says(c.log, 6, 0, true)))
+			d := diagnosis.Diagnose(s, s.Subject("web", "production"))
+			if c.want == "" {
+				require.NotContains(t, d.Text(), "mutual TLS")
+				return
+			}
+			require.Contains(t, d.Summary, c.want)
+		})
+	}
+}
+
+// TestARefusedLoginNamesItsUserFromEitherLog has web's credentials refused by db.
+func TestARefusedLoginNamesItsUserFromEitherLog(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ image, caller, callee, want string }{
+		"the caller's": {
+			"mysql:8.4", `ERROR java.sql.SQLException: Access denied for user 'shop'@'10.0.0.7' to database 'orders' at db:80`, "",
+			"Service db rejects the credentials of user shop for database orders, so web",
+		},
+		"the database's": {
+			"mongo:7.0", `ERROR MongoServerError: Authentication failed. db:80`,
+			`{"s":"I","c":"ACCESS","id":5286307,"ctx":"conn9","msg":"Failed to authenticate","attr":{"mechanism":"SCRAM-SHA-256","user":"rate",` +
+				`"error":"UserNotFound: Could not find user \"rate\" for db \"admin\""}}`,
+			"Service db rejects the credentials; its log says “Failed to authenticate: UserNotFound: Could not find user \"rate\" for db " +
+				"\"admin\"”, so web",
+		},
+		"the broker's": {
+			"rabbitmq:4.0", `ERROR AmqpException: ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. amqp://db:80`,
+			`[error] <0.712.0> PLAIN login refused: user 'shipping' - invalid credentials`,
+			"Service db rejects the credentials; its log says “PLAIN login refused: user 'shipping' - invalid credentials”, so web",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := facts.NewSnapshot(noon, append(calling(service("web", 1), "DB", "db:80"), callee("db", c.image, 80)...), nil)
+			s.AddLog(logOf("web"), []byte(says(c.caller, 6, 0, true)))
+			s.AddLog(logOf("db"), []byte(says(c.callee, 6, 0, true)))
+			d := diagnosis.Diagnose(s, s.Subject("web", "production"))
+			require.Contains(t, d.Text(), c.want)
+		})
+	}
 }

@@ -84,6 +84,16 @@ func TestTheFirstLineNamesWhatGreenPodsSay(t *testing.T) {
 			says: "Service sessions says of itself: “can't evict: out of memory, maxmemory reached”, so basket is failing although the pods " +
 				"are ready.",
 		},
+		"a callee whose mesh wants mutual TLS": {
+			rule: "mutual-tls-required", made: made(
+				app("teller", "12346", naming("LEDGER", "http://ledger:80/"),
+					thatSays(5, "ERROR POST http://ledger:80/entries failed: read: connection reset by peer")),
+				serviceOf("ledger", http),
+				app("ledger", "12346", httpPort, pod(func(spec *corev1.PodSpec) {
+					spec.Containers = append(spec.Containers, corev1.Container{Name: "istio-proxy", Image: "registry.example.com/istio/proxyv2:1.27"})
+				}))),
+			says: "Service ledger is called without mutual TLS: teller has no sidecar of the mesh, so teller is failing although the pods are ready.",
+		},
 		"an error of its own": {
 			rule: "errors-while-ready", made: made(app("prices", "12346", thatSays(5, "ERROR ZeroDivisionError: division by zero"))),
 			says: "The program in container app reports again and again: “ZeroDivisionError: division by zero”, so prices is failing " +

@@ -31,6 +31,7 @@ var customGroups = map[string][]string{
 	"keda.sh":                     {KindScaledObject, KindScaledJob},
 	"helm.toolkit.fluxcd.io":      {KindHelmRelease},
 	"kustomize.toolkit.fluxcd.io": {KindKustomization},
+	"security.istio.io":           {KindPeerAuthentication},
 	"argoproj.io":                 {KindApplication, KindRollout},
 	"gateway.networking.k8s.io":   {KindGateway, KindHTTPRoute, "GRPCRoute", "TLSRoute", "TCPRoute", KindReferenceGrant},
 }

@@ -101,7 +101,11 @@ var signatures = []signature{
 	{
 		"identity-refused",
 		regexp.MustCompile(
-			`AADSTS\d+[^"\\]{0,160}|Not authorized to perform sts:AssumeRoleWithWebIdentity|InvalidIdentityToken[^"\\]{0,80}|` +
+			`AADSTS\d+[^"\\]{0,160}|WorkloadIdentityCredential.{0,60}(?:unavailable|not fully configured|[Nn]o (?:client|tenant) ID|[Nn]o token ` +
+				`file)[^.]{0,60}|[Nn]o (?:client ID|token file) specified\. Check pod configuration|` +
+				`DefaultAzureCredential failed to (?:retrieve|acquire) a token|NoCredentialProviders|Unable to locate credentials|` +
+				`[Nn]o EC2 IMDS role found|Could not load credentials from any providers|Unable to load AWS credentials|` +
+				`Not authorized to perform sts:AssumeRoleWithWebIdentity|InvalidIdentityToken[^"\\]{0,80}|` +
 				`(?:managed identity|ManagedIdentityCredential)[^.]{0,60}(?:not found|unavailable|no response)[^.]{0,60}|` +
 				`Permission 'iam\.serviceAccounts\.getAccessToken' denied[^.]{0,60}`,
 		),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/words"
@@ -32,7 +33,7 @@ func calleeReports(s *facts.Snapshot) []*Finding {
 			continue
 		}
 		reported, ok := c.Reported()
-		if !ok {
+		if !ok || reported.Shared == "" && demandsMutualTLS(c) != nil {
 			continue
 		}
 		if why, known := c.Log.Explain(); known && c.Log.Persists(why.Line, s.Now()) && !saysLess(why.ID, why, reported) &&
@@ -89,10 +90,18 @@ func saysLess(rule string, why facts.Explanation, reported facts.Reported) bool 
 }
 
 // withReported adds to what a caller says what the called program says of itself.
-func withReported(f *Finding, reported facts.Reported) {
+func withReported(rule string, f *Finding, reported facts.Reported) {
 	if reported.Shared == "" || f.Subject != reported.Service {
 		return
 	}
 	f.Callee = reported.Container.Owner.Ref
 	f.show(reported.Container.LogEvidence(reported.Line), false)
+	switch {
+	case rule == "dependency-auth" && reported.Shared == "access" && !strings.Contains(f.What, " of user "):
+		f.several = joint{what: f.What, remedy: f.Remedy}
+		f.What += "; its log says " + words.Cited(facts.Short(reported.Line.Example, leastReason+leastReason/2))
+	case rule == "dependency-read-only" && reported.Shared == "disk" && strings.HasSuffix(f.What, "read-only"):
+		f.What += ", because its disk is full"
+		f.Remedy.Text = "Free or enlarge its disk."
+	}
 }

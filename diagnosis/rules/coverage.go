@@ -58,6 +58,7 @@ var failureClasses = []FailureClass{
 			"dependency-read-only",
 			"dependency-no-instance",
 			"callee-reports",
+			"mutual-tls-required",
 			"identity-refused",
 			"schema-missing",
 			"api-forbidden",

@@ -132,6 +132,9 @@ func dependencyRule(id string, wording func(to string) string, fix string) func(
 			if m := refusedUser.FindStringSubmatch(why.Line.Example); m != nil {
 				f.several = joint{what: f.What} // others may sign in as another
 				f.What += " of user " + c.Snapshot.Quote(m[1])
+				if on := refusedDatabase.FindStringSubmatch(why.Line.Example); on != nil {
+					f.What += " for database " + c.Snapshot.Quote(on[1])
+				}
 			}
 			rotated(c, f, source)
 			stale(c, f, source)
@@ -185,6 +188,9 @@ func rotated(c *facts.Container, f *Finding, source facts.Ref) {
 
 // refusedUser is the name that a database doesn't let in.
 var refusedUser = regexp.MustCompile(`(?i)\b(?:for|of) user:? ['"\\]*([\w.-]{1,40})`)
+
+// refusedDatabase is the database that it was asked for.
+var refusedDatabase = regexp.MustCompile(`(?i)\b(?:to |for |on )?database:? ['"\\]+([\w.-]{1,40})`)
 
 // stale says that the Secret with the credentials is made by an operator that can't renew it: the database may have newer ones.
 func stale(c *facts.Container, f *Finding, source facts.Ref) {
@@ -245,9 +251,18 @@ func unresolved(c *facts.Container, f *Finding, host, line string) {
 			return
 		}
 	}
+<<<<<<< HEAD
 	if !inCluster && byForwarder(c, f, host, line) {
 		return
 	}
+=======
+	if inCluster && aliasUnresolved(c.Snapshot, f, service) || resolverSays(c, f, host) {
+		return
+	}
+	if meant := domainMeant(host); meant != "" && !inCluster {
+		f.What += fmt.Sprintf(" (does it end with %s?)", meant)
+	}
+>>>>>>> bbff287 (diagnosis: a name that isn't resolved, an identity that nothing gives and a mesh that wants mutual TLS are told with their reason)
 	if namespace := c.Snapshot.Elsewhere(host, c.Pod.Namespace); namespace != "" {
 		f.What += fmt.Sprintf(": Service %s is in namespace %s", host, namespace)
 		f.Remedy = Remedy{

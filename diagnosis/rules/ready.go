@@ -35,8 +35,8 @@ func errorsWhileReady(s *facts.Snapshot) []*Finding {
 		if why, ok := c.Log.Explain(); ok && c.Log.Persists(why.Line, s.Now()) {
 			continue // the rules about dependencies say more
 		}
-		if _, ok := c.Reported(); ok {
-			continue // calleeReports says why
+		if _, ok := c.Reported(); ok || demandsMutualTLS(c) != nil {
+			continue // calleeReports or mutualTLSRequired says why
 		}
 		line, ok := c.Log.Repeated(s.Now())
 		if !ok || resolverImage.MatchString(c.Spec.Image) && silentServer.MatchString(line.Example) {
@@ -87,7 +87,7 @@ func findInReady(s *facts.Snapshot, add func(*Rule, *Finding)) {
 			if reported, ok := c.Reported(); ok && saysLess(table[i].ID, why, reported) {
 				break // calleeReports says more
 			} else if ok {
-				withReported(f, reported)
+				withReported(table[i].ID, f, reported)
 			}
 			fillContainer(c, f)
 			f.Pods, f.State, f.Effect, f.Level = nil, "", FailsReady, Degraded

@@ -155,7 +155,7 @@ var table = slices.Concat(
 	storagePodRules, schedulingRules, lifecyclePodRules, // pods
 	nodeRules, admissionRules, rolloutRules, jobRules, storageRules, serviceRules, ingressRules, certificateRules,
 	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules, goneRules,
-	readyRules, calleeRules, greenCallRules, operatorRules, gatewayRules, ingressLogRules,
+	readyRules, calleeRules, meshRules, greenCallRules, operatorRules, gatewayRules, ingressLogRules,
 	adviceRules,
 )
 
