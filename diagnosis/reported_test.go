@@ -335,3 +335,32 @@ func TestARefusedLoginNamesItsUserFromEitherLog(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatBothSidesTellOfUsersIsNoFailure has both logs speak of the same, which is everyday.
+func TestWhatBothSidesTellOfUsersIsNoFailure(t *testing.T) {
+	t.Parallel()
+	served := says("INFO served GET /orders 200", 40, 0, true)
+	for name, c := range map[string]struct{ caller, callee string }{
+		"cards that are declined": {
+			says("WARN payment refused order 4711: card_declined", 12, 0, true), says("WARN charge declined: card_declined", 12, 0, true),
+		},
+		"passwords that are wrong": {
+			served + says("ERROR login at api failed: invalid password", 3, 0, true), says("WARN authentication failed: invalid password", 30, 0, true),
+		},
+		"a consumer that was rebalanced": {
+			served + says("WARN Offset commit failed: The coordinator is not available.", 2, 4*time.Minute, true),
+			says("INFO [GroupCoordinator 1]: Member api-1 in group api has failed, removing it from the group", 2, 4*time.Minute, true),
+		},
+		"a client that asks too often": {
+			served + says("WARN api answered 429 Too Many Requests, retrying", 6, 0, true), says("WARN rate limit exceeded for client web", 6, 0, true),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := facts.NewSnapshot(noon, append(calling(service("web", 1), "API", "http://api:80"), service("api", 1)...), nil)
+			s.AddLog(logOf("web"), []byte(c.caller))
+			s.AddLog(logOf("api"), []byte(c.callee))
+			require.Empty(t, diagnosis.Diagnose(s, s.Subject("web", "production")).Chains)
+		})
+	}
+}

@@ -13,6 +13,8 @@ import (
 const (
 	// mostComplaints are the lines of one ready program about which what it calls is asked.
 	mostComplaints = 4
+	// leastWarnings is how often a program has to warn, and then of little else, until that is a failure.
+	leastWarnings = 5
 	// mostAsked are the pods of a Service whose logs are looked at: of a replica set each may say another thing.
 	mostAsked = 3
 	// MaxCalleeLogs is how many logs of what is called are wanted for one question, after those of the callers were read.
@@ -22,14 +24,15 @@ const (
 )
 
 // Complaints are the lines in which a ready program says again and again, until now, that something fails: the worst first. They are
-// warnings at least, and neither about telemetry nor about clients that went away.
+// errors, or warnings of which the log is full, and neither about telemetry nor about clients that went away.
 func (v *Log) Complaints(now time.Time) []*LogLine {
 	if v == nil {
 		return nil
 	}
 	var found []*LogLine
 	for _, t := range v.Templates {
-		if t.severity >= severityWarning && !t.OfTelemetry() && v.Persists(t, now) && !v.overtaken(t) {
+		goesOn := t.severity >= severityError || t.severity == severityWarning && t.count >= leastWarnings && 3*t.count >= v.lines
+		if goesOn && !t.OfTelemetry() && v.Persists(t, now) && !v.overtaken(t) {
 			found = append(found, t)
 		}
 	}
@@ -172,6 +175,9 @@ func (c *Container) Reported() (Reported, bool) {
 				}
 				for _, line := range callee.Log.Templates {
 					fit, shared := explainsCaller(complaint, line, callee.Log, to.how, c.Snapshot.now)
+					if !hardMatters[shared] && (complaint.severity < severityError || 5*complaint.count < c.Log.lines) {
+						continue // a card that is declined and a password that is wrong are told by both sides, and nothing is broken
+					}
 					if fit > most {
 						most = fit
 						best = Reported{to.service, callee, line, complaint, to.how == byName, shared}
@@ -210,6 +216,11 @@ var matters = []struct {
 		`max\.message\.bytes|RecordTooLarge|too (?:large|big)|larger than|exceed|insufficient resources|resource limits`)},
 	{"missing", regexp.MustCompile(`(?i)does not exist|doesn't exist|unknown (?:topic|database|exchange|queue|table|column|method|service)|` +
 		`not found|\bno (?:exchange|queue|such)\b|NOT_FOUND|UNKNOWN_TOPIC|unimplemented|no such file`)},
+}
+
+// hardMatters are those that no request of a user brings about.
+var hardMatters = map[string]bool{
+	"disk": true, "memory": true, "read-only": true, "primary": true, "connections": true, "starting": true, "damage": true,
 }
 
 // These are words of one line that are seldom in another: codes, names in quotes, and long words but for those of any failure.
