@@ -58,20 +58,20 @@ func TestANameThatIsNotResolvedIsToldWithItsReason(t *testing.T) {
 		"a forwarder that doesn't answer": {
 			"ERROR getaddrinfo EAI_AGAIN erp.corp.example", "[ERROR] plugin/errors: 2 erp.corp.example. A: read udp " +
 				"10.244.0.9:40112->10.9.0.4:53: i/o timeout",
-			nil, "CoreDNS gets no answer from 10.9.0.4, to which it forwards corp.example, so erp.corp.example cannot be resolved, so web is " +
-				"failing although the pods are ready.",
+			nil, "CoreDNS gets no answer from 10.9.0.4, to which ConfigMap coredns forwards corp.example. That is why the name of " +
+				"erp.corp.example cannot be resolved, so web is failing although the pods are ready.",
+		},
+		"the nodes' server, which doesn't answer": {
+			"ERROR getaddrinfo EAI_AGAIN api.psp.example", "[ERROR] plugin/errors: 2 api.psp.example. A: read udp " +
+				"10.244.0.9:40112->168.63.129.16:53: i/o timeout",
+			nil, "CoreDNS gets no answer from 168.63.129.16. That is why the name of api.psp.example cannot be resolved, so web is failing " +
+				"although the pods are ready.",
 		},
 		"a forwarder that doesn't answer, seen for another name of its zone": {
 			"ERROR java.net.UnknownHostException: hr.corp.example", "[ERROR] plugin/errors: 2 erp.corp.example. AAAA: read udp " +
 				"10.244.0.9:40112->10.9.0.4:53: i/o timeout",
-			nil, "CoreDNS gets no answer from 10.9.0.4, to which it forwards corp.example, so hr.corp.example cannot be resolved, so web is " +
-				"failing although the pods are ready.",
-		},
-		"a forwarder that nobody is": {
-			"ERROR lookup erp.corp.example on 10.0.0.10:53: server misbehaving", "[ERROR] plugin/errors: 2 erp.corp.example. A: dial tcp " +
-				"10.9.0.5:853: connect: connection refused",
-			nil, "10.9.0.5 refuses CoreDNS' questions, to which it forwards corp.example, so erp.corp.example cannot be resolved, so web is " +
-				"failing although the pods are ready.",
+			nil, "CoreDNS gets no answer from 10.9.0.4, to which ConfigMap coredns forwards corp.example. That is why the name of " +
+				"hr.corp.example cannot be resolved, so web is failing although the pods are ready.",
 		},
 		"another zone's forwarder": {
 			"ERROR getaddrinfo ENOTFOUND api.partner.example", "[ERROR] plugin/errors: 2 erp.corp.example. A: read udp " +

@@ -251,18 +251,12 @@ func unresolved(c *facts.Container, f *Finding, host, line string) {
 			return
 		}
 	}
-<<<<<<< HEAD
-	if !inCluster && byForwarder(c, f, host, line) {
-		return
-	}
-=======
-	if inCluster && aliasUnresolved(c.Snapshot, f, service) || resolverSays(c, f, host) {
+	if inCluster && aliasUnresolved(c.Snapshot, f, service) || !inCluster && byForwarder(c, f, host, line) {
 		return
 	}
 	if meant := domainMeant(host); meant != "" && !inCluster {
 		f.What += fmt.Sprintf(" (does it end with %s?)", meant)
 	}
->>>>>>> bbff287 (diagnosis: a name that isn't resolved, an identity that nothing gives and a mesh that wants mutual TLS are told with their reason)
 	if namespace := c.Snapshot.Elsewhere(host, c.Pod.Namespace); namespace != "" {
 		f.What += fmt.Sprintf(": Service %s is in namespace %s", host, namespace)
 		f.Remedy = Remedy{

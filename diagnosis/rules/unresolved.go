@@ -7,54 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
-	"github.com/3astronautas/algesta/words"
 )
-
-// resolverSays tells of a name that CoreDNS itself gets no answer for: its own log says whom it asked. ok is false where it says nothing.
-func resolverSays(c *facts.Container, f *Finding, host string) (ok bool) {
-	said, ok := c.Snapshot.Unanswered(host)
-	if !ok {
-		return false
-	}
-	var what, fix string
-	source := facts.ClusterDNS
-	switch {
-	case said.Upstream != "" && strings.Contains(said.Why, "timeout"):
-		what = fmt.Sprintf("CoreDNS gets no answer from %s", said.Upstream)
-		fix = fmt.Sprintf("See why %s doesn't answer (a firewall, a route, a server that is down)", said.Upstream)
-	case said.Upstream != "" && strings.Contains(said.Why, "refused"):
-		what = fmt.Sprintf("%s refuses CoreDNS' questions", said.Upstream)
-		fix = fmt.Sprintf("See why nothing listens on %s", said.Upstream)
-	default:
-		what = fmt.Sprintf("CoreDNS cannot resolve names: %s", words.Cited(facts.Short(said.Why, leastReason)))
-		fix = "Fix what CoreDNS' log names"
-	}
-	if zone := strings.TrimSuffix(said.Forward.Zone, "."); said.Forward.Source != (facts.Ref{}) {
-		source = said.Forward.Source
-		if zone != "" {
-			what += ", to which it forwards " + zone
-		} else {
-			what += ", to which it forwards what isn't in the cluster"
-		}
-		fix += ", or correct the forward in " + source.Words()
-	}
-	f.What, f.Subject, f.Calls, f.Target = what, source, nil, source.Name
-	if len(what)+len(host) < mostCause {
-		f.What += fmt.Sprintf(", so %s cannot be resolved", host)
-	}
-	f.several = joint{what: what}
-	f.show(said.Container.LogEvidence(said.Line), false)
-	f.Remedy = Remedy{
-		Text: fix + ".",
-		Command: fmt.Sprintf("kubectl logs %s -c %s -n %s", said.Container.Pod.Name, said.Container.Spec.Name,
-			said.Container.Pod.Namespace),
-	}
-	if source.Kind == facts.KindConfigMap {
-		f.Remedy.Command = fmt.Sprintf("kubectl edit %s -n %s", source, source.Namespace)
-	}
-	f.several.remedy = f.Remedy
-	return true
-}
 
 // aliasUnresolved tells of a Service that only stands for another name, where that one isn't found. ok is false of any other.
 func aliasUnresolved(s *facts.Snapshot, f *Finding, ref facts.Ref) (ok bool) {

@@ -87,11 +87,18 @@ var resolverSilent = regexp.MustCompile(`(?i)i/o timeout|timed? ?out|server misb
 // byForwarder says of a name outside of the cluster which server CoreDNS asks for it. It reports whether one was found.
 func byForwarder(c *facts.Container, f *Finding, host, line string) bool {
 	s := c.Snapshot
+	silent := upstreamSilent(s)
+	for _, silent := range silent { // it may be the nodes' own server, which no object names
+		if host != "" && otherResolver(c.Pod) == "" && strings.Contains(silent.Shown[0].Quote, " "+host+".") {
+			f.Because = silent.Subject
+			return true
+		}
+	}
 	by, ok := s.ForwardOf(host)
 	if !ok || !strings.Contains(host, ".") || otherResolver(c.Pod) != "" {
 		return false
 	}
-	for _, silent := range upstreamSilent(s) {
+	for _, silent := range silent {
 		if slices.Contains(by.Servers, silent.Host) {
 			f.Because = silent.Subject
 			return true
