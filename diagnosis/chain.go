@@ -166,7 +166,7 @@ func explains(a *root, b *rules.Finding) bool {
 	if a.Finding == b {
 		return false
 	}
-	if failsBeside(b, a.Finding) {
+	if failsBeside(b, a.Finding) || a.Rule.ID == anyError && b.Callee != (facts.Ref{}) && slices.Contains(a.Hits, b.Callee) {
 		return false
 	}
 	if b.Because != (facts.Ref{}) && b.Because == a.Subject && !a.Rule.Risk {
@@ -210,8 +210,14 @@ func within(b, a []*corev1.Pod) bool {
 	return len(b) > 0 && !slices.ContainsFunc(b, func(p *corev1.Pod) bool { return !slices.Contains(a, p) })
 }
 
-// saysWhy says that a is what was found in the log of what b calls.
+// anyError is the rule that says less than whatever else is found in the same log.
+const anyError = "errors-while-ready"
+
+// saysWhy says that a is what was found in the log of what b calls, or that it quotes the very log that b is about, with a caller to it.
 func saysWhy(a, b *rules.Finding) bool {
+	if a.Rule.ID == anyError || b.Rule.ID == anyError {
+		return a.Rule.ID != anyError && a.Callee != (facts.Ref{}) && slices.Contains(b.Hits, a.Callee)
+	}
 	return b.Callee != (facts.Ref{}) && !a.Rule.Risk && slices.Contains(a.Hits, b.Callee) &&
 		(a.Rule.Class == rules.ClassDependency || a.Rule.Class == rules.ClassCrash || a.Rule.Class == rules.ClassStorage)
 }

@@ -85,6 +85,9 @@ func clipped(said string, room int) string {
 	if utf8.RuneCountInString(said) <= room {
 		return said
 	}
+	if facts.Wraps(said) {
+		return facts.Short(said, room)
+	}
 	for _, mark := range []string{". ", "; ", ", or ", ", and ", ", which "} {
 		if first, _, ok := strings.Cut(said, mark); ok && utf8.RuneCountInString(first) <= room && utf8.RuneCountInString(first) > room/3 {
 			return first

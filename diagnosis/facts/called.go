@@ -103,6 +103,9 @@ func (c *Container) Dependency(why Explanation) Callee {
 	if host == "" {
 		host, port = addressIn(line)
 	}
+	if m := wholeName.FindStringSubmatch(line); host == "" && why.ID == "dependency-dns" && m != nil {
+		host = m[1]
+	}
 	byURL := false
 	if m := webURL.FindStringSubmatch(line); host == "" && m != nil {
 		host, port, byURL = m[1], m[2], true
@@ -328,6 +331,9 @@ var (
 
 // nameAndPort may be an address anywhere, such as “ZooKeeper zookeeper:2181”; a Service with that port confirms it.
 var nameAndPort = regexp.MustCompile(`\b([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*):(\d{2,5})\b`)
+
+// wholeName is a host outside of the cluster with its port, wherever a line has it.
+var wholeName = regexp.MustCompile(`\b([a-zA-Z][\w-]*(?:\.[\w-]+)*\.[a-z]{2,}):\d{2,5}\b`)
 
 // portAlone is a port whose host a driver left out.
 var portAlone = regexp.MustCompile(`(?:^|[\s"'(=])\*?:(\d{2,5})\b`)

@@ -32,7 +32,7 @@ var (
 	// aside is what stands in brackets at the beginning: a thread, a request, a client. It is told only where it has words of trouble.
 	aside = regexp.MustCompile(`^\[([^\]\n]{1,120})\]:?\s*`)
 	// after is what follows what is wrong.
-	after = regexp.MustCompile(`(?:\s+\((?:[a-z][\w-]*\.){2,}[A-Z][\w$]*\)|\s+(?:level|lvl|logger|thread|trace_?[iI]d|span_?[iI]d|` +
+	after = regexp.MustCompile(`(?:\]? with root cause|\s+\((?:[a-z][\w-]*\.){2,}[A-Z][\w$]*\)|\s+(?:level|lvl|logger|thread|trace_?[iI]d|span_?[iI]d|` +
 		`request_?[iI]d|caller)=\S+|\s+\{"[^{}]*\}|\s*\(?https?://\S*(?:docs|aka\.ms|troubleshoot|redis\.io|github)\S*|` +
 		`\s*(?:\bSee\b|For more|\bRefer to\b|\bRead more\b)[^.]*(?:\.|$)|\s+at [\w.$<>]+\([^)]*\))\s*$`)
 	// nested begin what an error was caused by.
@@ -49,6 +49,9 @@ var (
 	// decides are the parts of a clause that tell whom or what it is about: a URL, a host with its port, a code, what stands in quotes.
 	decides = regexp.MustCompile(`://|\b[a-zA-Z][\w-]*(?:\.[\w-]+)+:\d{2,5}\b|\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|["'\x60][^"'\x60]{2,}["'\x60]`)
 )
+
+// Wraps says that a line names what its error was caused by.
+func Wraps(line string) bool { return nested.MatchString(line) }
 
 // Gist is what a line of a log says is wrong, without what it says before and after that.
 func Gist(line string) string {

@@ -41,7 +41,7 @@ var (
 	klogLine    = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]]+\] `)
 	logfmtLevel = regexp.MustCompile(`\b(?:level|lvl|severity)="?([a-zA-Z]+)`)
 	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
-	levelInside = regexp.MustCompile(`\[(?i:(debug|info|notice|note|system|warn|warning|error|err|crit|critical|alert|emerg|emergency|` +
+	levelInside = regexp.MustCompile(`\[(?:\d\d:\d\d:\d\d )?(?i:(dbg|inf|wrn|ftl|debug|info|notice|note|system|warn|warning|error|err|crit|critical|alert|emerg|emergency|` +
 		`fatal|panic))\]`)
 	// redisLine is how Redis, Valkey and their Sentinel begin a line: who says it, when, and a sign for how bad it is.
 	redisLine = regexp.MustCompile(`^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d+ ([.*#-]) `)
@@ -215,11 +215,11 @@ func plainSeverity(line string) severity {
 
 func severityOf(word string) severity {
 	switch strings.ToLower(word) {
-	case "trace", "debug", "trce", "dbug":
+	case "trace", "debug", "trce", "dbug", "dbg":
 		return severityDebug
-	case "info", "notice", "information", "note", "system": // the last two are MySQL's
+	case "info", "inf", "notice", "information", "note", "system": // the last two are MySQL's
 		return severityInfo
-	case "warn", "warning":
+	case "warn", "warning", "wrn":
 		return severityWarning
 	case "error", "err", "severe", "fail":
 		return severityError
@@ -231,7 +231,7 @@ func severityOf(word string) severity {
 		return severityWarning
 	case "e":
 		return severityError
-	case "f", "fatal", "critical", "panic", "emerg", "emergency", "alert", "dpanic", "crit":
+	case "f", "fatal", "critical", "panic", "emerg", "emergency", "alert", "dpanic", "crit", "ftl":
 		return severityFatal
 	}
 	return severityUnknown

@@ -288,6 +288,17 @@ func asNew(complaint, line *LogLine, log *Log, now time.Time) bool {
 	return !line.at.Before(since.Add(-besideCaller)) && !line.at.After(now.Add(ClockSlack))
 }
 
+// lastClause is what a line says after its last colon, or after "desc =" where it's of gRPC.
+func lastClause(line string) string {
+	if at := strings.LastIndex(line, "desc = "); at >= 0 {
+		return line[at+len("desc = "):]
+	}
+	if at := strings.LastIndex(line, ": "); at >= 0 {
+		return line[at+len(": "):]
+	}
+	return line
+}
+
 type likeness struct {
 	codes, words int
 	example      string
@@ -317,6 +328,10 @@ func sameWords(a, b string) likeness {
 		}
 	}
 	lower := strings.ToLower(b)
+	if end := strings.ToLower(lastClause(a)); len(end) >= leastLeft && strings.Contains(lower, end) &&
+		slices.ContainsFunc(words5.FindAllString(end, -1), func(word string) bool { return !plain.MatchString(word) }) {
+		found.words += sameSentence // it was handed on as it was said
+	}
 	for _, word := range words5.FindAllString(strings.ToLower(a), 64) {
 		if !seen[word] && !plain.MatchString(word) && strings.Contains(lower, word) {
 			seen[word] = true
