@@ -153,6 +153,7 @@ and evaluation sets.
 	invented := score(t, &page, "invented", "invented", "Invented cases")
 	invented = append(invented, score(t, &page, "unseen", "unseen", "Microservice demos")...)
 	invented = append(invented, score(t, &page, "quiet", "quiet", "Quiet faults")...)
+	invented = append(invented, score(t, &page, "joined", "joined", "Callers and callees")...)
 	if *updateScore {
 		require.NoError(t, os.WriteFile(scorePage, []byte(page.String()), 0o600))
 	}
