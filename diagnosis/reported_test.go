@@ -345,14 +345,16 @@ func TestWhatBothSidesTellOfUsersIsNoFailure(t *testing.T) {
 			says("WARN payment refused order 4711: card_declined", 12, 0, true), says("WARN charge declined: card_declined", 12, 0, true),
 		},
 		"passwords that are wrong": {
-			served + says("ERROR login at api failed: invalid password", 3, 0, true), says("WARN authentication failed: invalid password", 30, 0, true),
+			served + says("ERROR login at api failed: invalid password", 3, 0, true),
+			says("WARN authentication failed: invalid password", 30, 0, true),
 		},
 		"a consumer that was rebalanced": {
 			served + says("WARN Offset commit failed: The coordinator is not available.", 2, 4*time.Minute, true),
 			says("INFO [GroupCoordinator 1]: Member api-1 in group api has failed, removing it from the group", 2, 4*time.Minute, true),
 		},
 		"a client that asks too often": {
-			served + says("WARN api answered 429 Too Many Requests, retrying", 6, 0, true), says("WARN rate limit exceeded for client web", 6, 0, true),
+			served + says("WARN api answered 429 Too Many Requests, retrying", 6, 0, true),
+			says("WARN rate limit exceeded for client web", 6, 0, true),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

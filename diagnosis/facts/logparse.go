@@ -41,8 +41,8 @@ var (
 	klogLine    = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]]+\] `)
 	logfmtLevel = regexp.MustCompile(`\b(?:level|lvl|severity)="?([a-zA-Z]+)`)
 	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
-	levelInside = regexp.MustCompile(`\[(?:\d\d:\d\d:\d\d )?(?i:(dbg|inf|wrn|ftl|debug|info|notice|note|system|warn|warning|error|err|crit|critical|alert|emerg|emergency|` +
-		`fatal|panic))\]`)
+	levelInside = regexp.MustCompile(`\[(?:\d\d:\d\d:\d\d )?(?i:(dbg|inf|wrn|ftl|debug|info|notice|note|system|warn|warning|error|` +
+		`err|crit|critical|alert|emerg|emergency|fatal|panic))\]`)
 	// redisLine is how Redis, Valkey and their Sentinel begin a line: who says it, when, and a sign for how bad it is.
 	redisLine = regexp.MustCompile(`^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d+ ([.*#-]) `)
 	levelWord = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe|trce|dbug|fail|` +

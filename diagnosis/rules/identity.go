@@ -99,7 +99,8 @@ const useLabel = "azure.workload.identity/use"
 // notInjected is about a pod whose program finds no identity, since the webhook that gives one didn't touch it; nil
 // where it did, or where the log's words are of another kind.
 func notInjected(c *facts.Container, why facts.Explanation, account string) *Finding {
-	name, gives, what, fix := c.Owner.Ref.Name, "", "", ""
+	name := c.Owner.Ref.Name
+	var gives, what, fix string
 	switch {
 	case strings.Contains(why.Line.Example, "AADSTS"):
 		return nil
