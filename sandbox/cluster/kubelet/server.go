@@ -21,20 +21,20 @@ import (
 //go:embed logs/*.log
 var texts embed.FS
 
-// Config is what the log server needs.
+// Config is what the server needs.
 type Config struct {
 	Kubeconfig        string // with the right to read pods
 	Address           string // host:port to listen on; the stages announce the same port
 	CertFile, KeyFile string
 }
 
-// Server answers the API server's requests for logs in the place of every node's kubelet, and for metrics.
+// Server answers the API server's requests for logs, and to run programs, in the place of every node's kubelet, and those for metrics.
 type Server struct {
 	http *http.Server
 	done chan struct{}
 }
 
-// Serve starts the server for logs and metrics and registers it with the API server; Close stops it.
+// Serve starts the server for logs, programs and metrics and registers it with the API server; Close stops it.
 func Serve(ctx context.Context, cfg Config) (*Server, error) {
 	rest, err := clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
 	if err != nil {
@@ -50,9 +50,17 @@ func Serve(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("listening for log requests: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /containerLogs/{namespace}/{pod}/{container}", logs{client})
+	wrote := &execLog{lines: map[string][]entry{}}
+	mux.Handle("GET /containerLogs/{namespace}/{pod}/{container}", logs{client, wrote})
+	mux.Handle("GET /exec/{namespace}/{pod}/{container}", execs{client, wrote})
+	mux.Handle("POST /exec/{namespace}/{pod}/{container}", execs{client, wrote})
 	metrics{client}.routes(mux)
-	s := &Server{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, done: make(chan struct{})}
+	s := &Server{done: make(chan struct{}), http: &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connectionKey{}, c)
+		},
+	}}
 	go func() {
 		defer close(s.done)
 		_ = s.http.ServeTLS(listener, cfg.CertFile, cfg.KeyFile) // returns when Close is called
@@ -70,7 +78,10 @@ func (s *Server) Close() {
 	<-s.done
 }
 
-type logs struct{ client kubernetes.Interface }
+type logs struct {
+	client kubernetes.Interface
+	wrote  *execLog
+}
 
 func (l logs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
@@ -84,7 +95,11 @@ func (l logs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	lines := filter(write(pod, run, time.Now()), query.Get, time.Now())
+	entries := write(pod, run, time.Now())
+	if run.until.IsZero() {
+		entries = append(entries, l.wrote.of(string(pod.UID), run.container)...)
+	}
+	lines := filter(entries, query.Get, time.Now())
 	w.Header().Set("Content-Type", "text/plain")
 	for _, line := range lines {
 		if _, err := io.WriteString(w, line+"\n"); err != nil {
