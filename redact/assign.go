@@ -37,6 +37,9 @@ func (s *scan) name(at int) {
 	if kind == harmless && sign.kind != 0 {
 		kind = s.parameter(from, name, sign)
 	}
+	if kind == harmless && sign.kind != 0 && s.plural(name, sign) {
+		return
+	}
 	if kind == harmless {
 		if lower := lowered(name); sign.kind == '=' && strings.HasSuffix(lower, "webhook_url") {
 			s.hook(sign.value)
@@ -60,6 +63,7 @@ func (s *scan) name(at int) {
 func (s *scan) unsigned(kind meaning, from, to int) {
 	switch {
 	case s.call(kind, from, to):
+	case kind == secretName && s.unusual(from, to):
 	case kind == secretName:
 		s.flag(from, to)
 		if !s.beside(from, to) {
@@ -199,6 +203,12 @@ func (s *scan) assigned(from int, kind meaning, sign separator) {
 	if at >= len(t) || t[at] == '\n' || strings.HasPrefix(t[at:], `\n`) {
 		s.nextLine(kind, sign, at)
 		return
+	}
+	if s.wrappedValue(kind, at, sign) {
+		return
+	}
+	if sign.kind == ':' {
+		at = typed(t, at)
 	}
 	for _, prefix := range [...]string{"b'", `b"`, "u'", `u"`, "r'", `r"`, `@"`, `$"`} { // bytes and other strings of programming languages
 		if strings.HasPrefix(t[at:], prefix) {

@@ -64,7 +64,16 @@ func (s *scan) nextLine(kind meaning, sign separator, at int) {
 	if t[at] == '\\' {
 		next = at + 2
 	}
+	for range 2 { // empty lines
+		if empty := blankBytes.run(t, next); empty < len(t) && t[empty] == '\n' {
+			next = empty + 1
+		}
+	}
 	next = blankBytes.run(t, next)
+	if next+1 < len(t) && t[next] == '-' && t[next+1] == ' ' {
+		s.items(strings.LastIndexByte(t[:next], '\n'))
+		return
+	}
 	end := lineEnd(t[:min(len(t), next+mostValue)], min(next, len(t)))
 	if cut := strings.Index(t[next:end], `\n`); cut >= 0 {
 		end = next + cut
