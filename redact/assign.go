@@ -63,7 +63,7 @@ func (s *scan) name(at int) {
 func (s *scan) unsigned(kind meaning, from, to int) {
 	switch {
 	case s.call(kind, from, to):
-	case kind == secretName && s.unusual(from, to):
+	case kind == secretName && s.unusual(to):
 	case kind == secretName:
 		s.flag(from, to)
 		if !s.beside(from, to) {

@@ -8,7 +8,7 @@ var arrows = [...]string{"->", "→", "⇒", "➜", "===", "+=", "?=", "!==", "!
 
 // unusual hides the value of a name behind a sign that is none in most texts: an arrow, a comparison of programming languages, a comma or a
 // blank between two quotations, the brackets of a function, the line of a table. It returns whether there was one.
-func (s *scan) unusual(from, to int) bool {
+func (s *scan) unusual(to int) bool {
 	t := s.text
 	quoted := quoteAt(t, to)
 	at := blankBytes.run(t, to+len(quoted))
@@ -17,11 +17,11 @@ func (s *scan) unusual(from, to int) bool {
 	}
 	for _, arrow := range arrows {
 		if strings.HasPrefix(t[at:], arrow) {
-			return s.made(from, blankBytes.run(t, at+len(arrow)), strings.HasSuffix(arrow, "=") || arrow[0] == '-')
+			return s.made(blankBytes.run(t, at+len(arrow)), strings.HasSuffix(arrow, "=") || arrow[0] == '-')
 		}
 	}
 	if t[at] == '(' && at == to { // password("x"), setPassword("x")
-		return s.made(from, at+1, false)
+		return s.made(at+1, false)
 	}
 	if quoted == "" {
 		return false
@@ -29,12 +29,12 @@ func (s *scan) unusual(from, to int) bool {
 	if t[at] == ',' { // ["password", "x"], zap.String("password", "x")
 		at = blankBytes.run(t, at+1)
 	}
-	return quoteAt(t, at) != "" && s.made(from, at, false)
+	return quoteAt(t, at) != "" && s.made(at, false)
 }
 
 // made hides a value that stands in quotation marks, or has none, where it looks made by a machine; with words set one in quotation marks
 // also where it's a word that explains nothing.
-func (s *scan) made(from, at int, words bool) bool {
+func (s *scan) made(at int, words bool) bool {
 	t := s.text
 	if at >= len(t) {
 		return false

@@ -172,7 +172,7 @@ func numbered(t string, at, length, base int) (width int, as byte) {
 	}
 	n, err := strconv.ParseUint(t[at:at+length], base, 31)
 	end := at + length
-	switch c := rune(n); { //nolint:gosec // 31 bits fit
+	switch c := rune(n); {
 	case err != nil:
 		return 0, 0
 	case c == 0x1b && end < len(t) && t[end] == '[':
