@@ -66,6 +66,7 @@ type Dispatcher struct {
 	commands  *lane
 	votes     *lane
 	forms     *lane // what is read from a cluster for one
+	looks     *lane // Home tabs, and messages that are looked through for names
 	began     time.Time
 	changes   chan struct{} // wakes after a request was opened or moved
 
@@ -87,7 +88,7 @@ func New(c Config) (*Dispatcher, error) {
 	c.Store = watchedStore{c.Store, changes}
 	c.Policy = inForce(c.Policy, c.Store.Frozen, c.Store.Broken)
 	return &Dispatcher{
-		changes: changes, Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), forms: newLane(atOnce),
+		changes: changes, Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), forms: newLane(atOnce), looks: newLane(atOnce),
 		began: time.Now(), ending: endingOf,
 		handleWithin: handleTimeout, diagnoseWithin: diagnoseWithin, diagnoseAgain: diagnoseAgain,
 	}, nil

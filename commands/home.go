@@ -22,6 +22,11 @@ const (
 // that was asked for in public. It never fails: what can't be read is shown as a sentence. Times are moments, so that it stays as it is
 // until something happens.
 func (d *Dispatcher) Home(ctx context.Context, in algesta.Invocation) []algesta.Report {
+	leave, ok := d.looks.enter(ctx, in.Person, func() {})
+	if !ok {
+		return []algesta.Report{{Tone: algesta.Warning, Title: algesta.Say("I'm busy. Open this tab again in a moment.")}}
+	}
+	defer leave()
 	actor, err := d.actor(ctx, in, factsAge)
 	if err != nil {
 		r := explain(err, "")

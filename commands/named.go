@@ -18,6 +18,11 @@ const diagnoseWord = "diagnose"
 // Named is the command that diagnoses what a message names: a service, one of its pods, or else an environment, among those that the person
 // may see. Nothing else in the message counts: whoever wrote it is no one who asks. complete is false where the command needs a form.
 func (d *Dispatcher) Named(ctx context.Context, in algesta.Invocation, said string) (text string, complete bool) {
+	leave, ok := d.looks.enter(ctx, in.Person, func() {})
+	if !ok {
+		return diagnoseWord, false
+	}
+	defer leave()
 	actor, err := d.actor(ctx, in, factsAge)
 	if err != nil {
 		return diagnoseWord, true // the answer says that they can't be looked up

@@ -1,14 +1,17 @@
 package commands_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
 )
 
 // running starts the dispatcher on what w.send receives; the test waits for its end.
@@ -91,4 +94,47 @@ func TestOldWordsAndOldClicksOnOffersAreNotCarriedOut(t *testing.T) {
 			require.Equal(t, c.answer, said[len(said)-1])
 		})
 	}
+}
+
+// slowDirectory answers one person's questions about people when it's released.
+type slowDirectory struct {
+	commands.Directory
+	slow    algesta.PersonID
+	free    chan struct{}
+	waiting *atomic.Int64
+}
+
+func (d slowDirectory) Actor(ctx context.Context, id algesta.PersonID, age time.Duration) (algesta.Actor, error) {
+	if id == d.slow {
+		d.waiting.Add(1)
+		select {
+		case <-d.free:
+		case <-ctx.Done():
+			return algesta.Actor{}, ctx.Err()
+		}
+	}
+	return d.Directory.Actor(ctx, id, age)
+}
+
+// TestHomeTabsAndMessagesHaveAFairShare: one person's look-ups wait for each other, and nobody else for them.
+func TestHomeTabsAndMessagesHaveAFairShare(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	slow := slowDirectory{w.dispatcher.Directory, luis.ID, make(chan struct{}), new(atomic.Int64)}
+	w.dispatcher.Directory = slow
+	ctx, cancel := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	t.Cleanup(func() { cancel(); asking.Wait() })
+	for range 40 {
+		asking.Go(func() { w.dispatcher.Home(ctx, w.invocation(luis)) })
+		asking.Go(func() { w.dispatcher.Named(ctx, w.invocation(luis), "api-gateway is down in production") })
+	}
+	require.Eventually(t, func() bool { return slow.waiting.Load() == 4 }, deadline, time.Millisecond)
+	require.NotEmpty(t, w.dispatcher.Home(ctx, w.invocation(marta)))
+	text, _ := w.dispatcher.Named(ctx, w.invocation(pablo), "nothing that anybody knows")
+	require.Equal(t, "diagnose", text)
+	require.EqualValues(t, 4, slow.waiting.Load(), "one person has so many places")
+	gone, leave := context.WithCancel(ctx)
+	leave()
+	require.Contains(t, w.dispatcher.Home(gone, w.invocation(luis))[0].Title.String(), "I'm busy.")
 }

@@ -32,11 +32,43 @@ const (
 
 // homes are the Home tabs that people opened.
 type homes struct {
-	publishing sync.Mutex    // held while one is made and published: what is made later is shown last
-	failed     chan struct{} // holds one where a tab couldn't be published for now: it shows what isn't true any more
+	failed chan struct{} // holds one where a tab couldn't be published for now: it shows what isn't true any more
 
-	mu   sync.Mutex // guards open
+	mu   sync.Mutex // guards open and busy
 	open map[algesta.PersonID]home
+	busy map[algesta.PersonID]*turn
+}
+
+// turn is held while the tab of one person is made and published: what is made later is shown last, and nobody waits for another's.
+type turn struct {
+	sync.Mutex
+	inside int // holding it or waiting
+}
+
+// begin is a person's turn; false where one waits already, which will show the same.
+func (h *homes) begin(id algesta.PersonID) (t *turn, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t = h.busy[id]; t == nil {
+		t = &turn{}
+		if h.busy == nil {
+			h.busy = map[algesta.PersonID]*turn{}
+		}
+		h.busy[id] = t
+	}
+	if t.inside == 2 {
+		return nil, false
+	}
+	t.inside++
+	return t, true
+}
+
+func (h *homes) end(id algesta.PersonID, t *turn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t.inside--; t.inside == 0 {
+		delete(h.busy, id)
+	}
 }
 
 // home is the Home tab of one person.
@@ -124,8 +156,13 @@ func (l *listener) keepHomes(ctx context.Context) {
 
 // publish makes a Home tab and publishes it, unless it shows that already. It returns how long Slack wants to be left alone.
 func (l *listener) publish(ctx context.Context, one home) (rest time.Duration) {
-	l.homes.publishing.Lock()
-	defer l.homes.publishing.Unlock()
+	turn, ok := l.homes.begin(one.in.Person)
+	if !ok {
+		return 0
+	}
+	defer l.homes.end(one.in.Person, turn)
+	turn.Lock()
+	defer turn.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, formTimeout)
 	defer cancel()
 	var view slackapi.HomeTabViewRequest
