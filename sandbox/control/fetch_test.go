@@ -94,8 +94,8 @@ func TestReleasedBinariesAreFetched(t *testing.T) {
 	require.Equal(t, "etcd", string(etcd))
 }
 
-// TestFetchedBinariesLieWhereTheControlPlaneLooksForThem builds a small module in the place of the sandbox's own: what is fetched and what is
-// built come into one folder.
+// TestFetchedBinariesLieWhereTheControlPlaneLooksForThem builds a small module in the place of the sandbox's own: what is fetched and what
+// is built come into one folder.
 func TestFetchedBinariesLieWhereTheControlPlaneLooksForThem(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewTLSServer(newMirror(t))
