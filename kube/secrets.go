@@ -215,7 +215,7 @@ func (o *observation) secretNames() []string {
 	return names
 }
 
-// secretsOf lists the Secrets that a pod takes variables and files from; used are the optional ones.
+// secretsOf lists the Secrets that a pod takes variables and files from; used are the optional ones, and those that a driver mounts with.
 func secretsOf(pod corev1.PodSpec) (needed, used []string) {
 	add := func(name string, optional *bool) {
 		if optional != nil && *optional {
@@ -239,6 +239,9 @@ func secretsOf(pod corev1.PodSpec) (needed, used []string) {
 	for _, v := range pod.Volumes {
 		if v.Secret != nil {
 			add(v.Secret.SecretName, v.Secret.Optional)
+		}
+		if v.CSI != nil && v.CSI.NodePublishSecretRef != nil { // a driver's error may quote it
+			used = append(used, v.CSI.NodePublishSecretRef.Name)
 		}
 		if v.Projected == nil {
 			continue

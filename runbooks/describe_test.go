@@ -199,3 +199,24 @@ func TestOtherObjectsAreDescribed(t *testing.T) {
 		require.ErrorIs(t, err, algesta.ErrNotFound, object)
 	}
 }
+
+// TestAServiceShowsNothingThatItsPodsSpellOut in its own labels and annotations.
+func TestAServiceShowsNothingThatItsPodsSpellOut(t *testing.T) {
+	t.Parallel()
+	ledger := "qz7a91bf04" + "c77de5512aa"
+	meta := metav1.ObjectMeta{
+		Name: "orders", Namespace: "production",
+		Labels: map[string]string{"ledger": ledger}, Annotations: map[string]string{"note": "at " + ledger},
+	}
+	container := corev1.Container{Name: "app", Env: []corev1.EnvVar{{Name: "LEDGER", Value: ledger}}}
+	pod := corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "orders-1", Namespace: "production"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{container}},
+	}
+	stand := listed{lists: map[string][]any{
+		"ServiceList": {corev1.Service{ObjectMeta: meta}}, "PodList": {pod}, "EndpointSliceList": {}, "EventList": {},
+	}, instead: map[string]error{}}
+	got := tells(t, stand, regarding("describe", "service/orders"))
+	require.Contains(t, got, "labels: ledger=‹redacted›")
+	require.NotContains(t, strings.Join(got, "\n"), ledger)
+}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact/podspec"
 )
 
 // describeConfigMap shows which keys a ConfigMap has and who uses it. What it holds isn't shown: env shows what becomes a variable.
@@ -170,6 +171,11 @@ func describeService(ctx context.Context, c Cluster, d *description) error {
 		return err
 	}
 	d.name = s.Name
+	var specs []*corev1.PodSpec
+	for i := range w.pods.Items {
+		specs = append(specs, &w.pods.Items[i].Spec)
+	}
+	d.hidden.add(podspec.Secrets(specs...))
 	led := endpointsReport(w, s, Input{Command: algesta.Command{Target: d.in.Command.Target, At: d.in.Command.At}, Bot: d.in.Bot})
 	d.report.Tone, d.report.Title = led.Tone, led.Title
 	for _, block := range led.Body {
