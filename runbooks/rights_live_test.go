@@ -29,9 +29,11 @@ import (
 
 // notUsed are rights that no command needs on this stage, and what needs them.
 var notUsed = map[string]string{
-	"get namespaces":                      "a workload whose pods aren't made, see TestTheFirstLineNamesANamespaceThatTakesNoPods",
-	"get services (cluster-wide)":         "a service that a webhook or a pod calls, see TestTheCauseInAnotherNamespaceIsFound",
-	"get deployments.apps (cluster-wide)": "cert-manager's own, where a certificate isn't ready",
+	"get namespaces":                                "a workload whose pods aren't made, see TestTheFirstLineNamesANamespaceThatTakesNoPods",
+	"get services (cluster-wide)":                   "a service that a webhook or a pod calls, see TestTheCauseInAnotherNamespaceIsFound",
+	"get deployments.apps (cluster-wide)":           "cert-manager's own, where a certificate isn't ready",
+	"get leases.coordination.k8s.io (cluster-wide)": "a controller that doesn't act, see TestTheFirstLineNamesWhatAnOperatorCannotDo",
+	"list persistentvolumes (cluster-wide)":         "a claim that waits for a volume, see TestTheFirstLineNamesWhyAPodFindsNoNode",
 
 	"list certificaterequests.cert-manager.io": "a certificate that isn't ready, see " +
 		"TestTheFirstLineNamesWhatIsWrongWithACertificate, which runs with these rights",
