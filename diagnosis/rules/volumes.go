@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
 )
 
 // noVolume are the words of the volume controller where nothing provides volumes and none that was made by hand fits.
@@ -20,8 +21,9 @@ var noVolume = regexp.MustCompile(`no persistent volumes available|no volume plu
 // byHand is the provisioner of StorageClasses whose volumes people make.
 const byHand = "kubernetes.io/no-provisioner"
 
-// unfit says of each volume that a claim might take what keeps it from that, those first that are nearest. nil where volumes are
-// provisioned, where none was read, or where one fits.
+// unfit says of each volume that a claim might take what keeps it from that, those first that are nearest. What claims of other namespaces
+// have is only counted: who asks may not be allowed to know of it. nil where volumes are provisioned, where none was read, where one fits,
+// and where the claim names no class and no volume is free: then that it names none says more.
 func unfit(s *facts.Snapshot, claim *corev1.PersistentVolumeClaim) []string {
 	class := className(claim.Spec.StorageClassName)
 	for _, c := range s.StorageClasses() {
@@ -34,10 +36,14 @@ func unfit(s *facts.Snapshot, claim *corev1.PersistentVolumeClaim) []string {
 		rank int
 	}
 	var kept []volume
-	others := 0
+	others, taken, nearest := 0, 0, 2
 	for _, v := range s.Volumes() {
 		if v.Spec.StorageClassName != class && claim.Spec.VolumeName != v.Name {
 			others++
+			continue
+		}
+		if ref := v.Spec.ClaimRef; ref != nil && ref.Namespace != claim.Namespace {
+			taken++
 			continue
 		}
 		why, rank := keeps(v, claim)
@@ -45,9 +51,15 @@ func unfit(s *facts.Snapshot, claim *corev1.PersistentVolumeClaim) []string {
 			return nil
 		}
 		kept = append(kept, volume{v.Name + " " + why, rank})
+		nearest = min(nearest, rank)
 	}
-	if len(kept) == 0 && others > 0 && class != "" {
+	switch {
+	case class == "" && nearest == 2:
+		return nil
+	case len(kept) == 0 && taken == 0 && others > 0:
 		return []string{"there is none of StorageClass " + class}
+	case taken > 0:
+		kept = append(kept, volume{words.Plural(taken, "other belongs", "others belong") + " to claims of other namespaces", 3})
 	}
 	slices.SortStableFunc(kept, func(a, b volume) int { return cmp.Compare(a.rank, b.rank) })
 	var said []string
@@ -66,11 +78,11 @@ func className(name *string) string {
 
 // keeps is what keeps a volume from a claim, and how near it is to fitting: what is free comes first. Empty where nothing does.
 func keeps(v *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) (why string, rank int) {
-	if ref := v.Spec.ClaimRef; ref != nil && (ref.Namespace != claim.Namespace || ref.Name != claim.Name) {
+	if ref := v.Spec.ClaimRef; ref != nil && ref.Name != claim.Name {
 		if v.Status.Phase == corev1.VolumeReleased {
-			return fmt.Sprintf("is released, but still of %s/%s", ref.Namespace, ref.Name), 1
+			return "is released, but still of " + ref.Name, 1
 		}
-		return fmt.Sprintf("is bound to %s/%s", ref.Namespace, ref.Name), 2
+		return "is bound to " + ref.Name, 2
 	}
 	if ref := v.Spec.ClaimRef; ref != nil && ref.UID != "" && ref.UID != claim.UID {
 		return "is still of an earlier claim of this name", 1
