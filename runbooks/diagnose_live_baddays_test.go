@@ -228,7 +228,7 @@ func TestAPodThatGoesBeforeItsLogIsReadIsStillDiagnosed(t *testing.T) {
 	w.diagnose(t, 0, map[string]brokenCase{"it crashes": {
 		rule: "exit-panic",
 		made: made(app("gone", "12346-crash-panic")),
-		says: "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod " +
+		says: "The program in container app panics: “runtime error: invalid memory address or nil pointer dereference”, so every pod " +
 			"of gone keeps crashing.",
 	}})
 	w.await(t, "it is in a crash loop", func() bool {

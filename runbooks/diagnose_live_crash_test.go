@@ -112,7 +112,7 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		"a panic": {
 			rule: "exit-panic",
 			made: made(app("panic", "12346-crash-panic")),
-			says: "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every " +
+			says: "The program in container app panics: “runtime error: invalid memory address or nil pointer dereference”, so every " +
 				"pod of panic keeps crashing.",
 			command: "kubectl logs panic-",
 		},
@@ -197,7 +197,7 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		"one of twenty containers": {
 			rule: "exit-panic",
 			made: made(app("twenty", "12346", twenty)),
-			says: "The program in container m panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod " +
+			says: "The program in container m panics: “runtime error: invalid memory address or nil pointer dereference”, so every pod " +
 				"of twenty keeps crashing.",
 			command: "kubectl logs twenty-",
 		},

@@ -224,7 +224,7 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 		"an init container that crashes": {
 			rule: "program-error",
 			made: made(app("initcrash", "12346-initcrash", first(nil))),
-			says: "The program in init container migrate ends with exit code 1 after “Could not migrate up …E11000 duplicate key error " +
+			says: "The program in init container migrate ends with exit code 1 after “Index build failed: E11000 duplicate key error " +
 				"collection: algesta.orders”, so every pod of initcrash keeps crashing.",
 			command: "kubectl logs initcrash-",
 		},
