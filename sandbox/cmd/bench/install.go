@@ -47,8 +47,11 @@ func (w *world) image(ctx context.Context, r *results) error {
 		return fmt.Errorf("reading the image: %w", err)
 	}
 	list, err := index.IndexManifest()
-	if err != nil || len(list.Manifests) != 1 {
-		return fmt.Errorf("reading the image: %d platforms, %w", len(list.Manifests), err)
+	if err != nil {
+		return fmt.Errorf("reading the image: %w", err)
+	}
+	if len(list.Manifests) != 1 {
+		return fmt.Errorf("reading the image: it has %d platforms", len(list.Manifests))
 	}
 	image, err := index.Image(list.Manifests[0].Digest)
 	if err != nil {
