@@ -148,7 +148,7 @@ type Offer struct {
 	Args    Args   `json:"args,omitempty"`
 	// Moves is what becomes what, as far as it is known before the command is planned: "12344 → 12345".
 	Moves string `json:"moves,omitempty"`
-	// ToFailed says that it brings back a version that never came up: no button offers it.
+	// ToFailed says that it brings back a version that never came up, or of which no pod ran when it was replaced: no button offers it.
 	ToFailed  bool      `json:"toFailed,omitempty"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	// MadeAt is when its button was shown first. After a later change of its target it doesn't come back once it was used.

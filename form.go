@@ -16,6 +16,9 @@ type Input struct {
 	Kind    InputKind `json:"kind"`
 	Choices []Choice  `json:"choices,omitempty"` // of a Choose, at least one and at most MostChoices
 	Value   string    `json:"value,omitempty"`   // filled in already; SwitchedOn for a switch that is on
+	// Now is what is there now of what the field is about, as its value; "" where that isn't known. It takes the place of what was filled in
+	// about something else.
+	Now string `json:"now,omitempty"`
 	// Optional says that it may stay empty.
 	Optional bool `json:"optional,omitempty"`
 	// Again says that other fields depend on it: the form is recreated as soon as something is chosen.

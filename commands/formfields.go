@@ -216,6 +216,7 @@ func (f *form) arguments(ctx context.Context) {
 		if o.Now != "" {
 			field.Hint = f.Redact(o.Now) + " " + field.Hint
 		}
+		field.Now = o.Value
 		if field.Value == "" {
 			field.Value = o.Value
 		}
@@ -223,6 +224,9 @@ func (f *form) arguments(ctx context.Context) {
 			field.Kind, field.Choices, field.Min, field.Max = algesta.ChooseInput, o.Choices, 0, 0
 			if !slices.ContainsFunc(o.Choices, func(c algesta.Choice) bool { return c.Value == field.Value }) {
 				field.Value = ""
+			}
+			if !slices.ContainsFunc(o.Choices, func(c algesta.Choice) bool { return c.Value == field.Now }) {
+				field.Now = ""
 			}
 		}
 		f.out.Fields = append(f.out.Fields, field)

@@ -63,13 +63,14 @@ func (d *Dispatcher) intoFailure(ctx context.Context, from origin, r algesta.Req
 	if err != nil {
 		return err
 	}
+past:
 	for _, past := range known.Past { // newest first
 		if past.Template != r.Plan.Template || past.NoPods {
 			continue
 		}
 		switch past.Status {
 		case algesta.Succeeded:
-			return nil
+			break past
 		case algesta.Failed, algesta.TimedOut:
 			t := r.Command.Target
 			return &algesta.Error{
@@ -82,6 +83,16 @@ func (d *Dispatcher) intoFailure(ctx context.Context, from origin, r algesta.Req
 			}
 		case algesta.Pending, algesta.Approved, algesta.Executing, algesta.Applied, algesta.Rejected, algesta.Cancelled, algesta.Expired,
 			algesta.Superseded, algesta.Stale, algesta.Unknown: // they say nothing about the version
+		}
+	}
+	if was := known.Undone; was != nil && was.Undo != nil && was.Undo.ToFailed {
+		return &algesta.Error{
+			Kind: algesta.ErrRefused,
+			Message: algesta.Say(
+				"That would bring back a version of which no pod ran when {} replaced it. Nothing was run.",
+				algesta.Name(r.Command.Args.String("undoes")),
+			),
+			Hint: d.chooses(r.Command.Runbook, r.Command.Target),
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout/rollouttest"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
@@ -97,4 +98,20 @@ func TestAnUndoOfWhatWasChangedSinceIsNone(t *testing.T) {
 		require.NotContains(t, p.Title.String(), "Undo of", name)
 		require.Contains(t, strings.Join(words(p.Warnings), "\n"), "c-earlier isn't the last change", name)
 	}
+}
+
+// TestNoUndoGoesBackToWhatDoesntRun: what a change replaced, because none of its pods could run, is no way back, whoever watched it.
+func TestNoUndoGoesBackToWhatDoesntRun(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	p, err := planned(t, s, "deploy", algesta.Args{"image": "12346"})
+	require.NoError(t, err)
+	require.False(t, p.Undo.ToFailed)
+	s = gateway()
+	for i, pod := range s.pods {
+		s.pods[i] = rollouttest.Crashing(pod, 3, noon)
+	}
+	p, err = planned(t, s, "deploy", algesta.Args{"image": "12346"})
+	require.NoError(t, err)
+	require.True(t, p.Undo.ToFailed)
 }

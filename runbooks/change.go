@@ -68,6 +68,10 @@ func (s workloadState) undo(from, to string) *algesta.Offer {
 		return nil
 	}
 	_, never := s.failed(s.revisions[s.now])
+	if s.rollout.Controller != nil && s.rollout.Sick() { // what runs now doesn't: nobody watched it to its end, or it came up once
+		ready, _ := s.rollout.Ready()
+		never = never || ready == 0
+	}
 	return &algesta.Offer{
 		Runbook: "rollback", Target: s.in.Command.Target, ToFailed: never,
 		Args:  algesta.Args{templateArg.Name: s.revisions[s.now].Hash(), undoes.Name: s.in.Command.ID},

@@ -133,7 +133,9 @@ func (l *listener) choose(ctx context.Context, in received) {
 		defer cancel()
 		at := placeOf(in.Invocation)
 		view := failed(at)
-		if caught := l.panics.Catch(func() { view = formView(l.forms.Form(ctx, in.Invocation, in.Form.Values), at, l.redactor) }); caught != nil {
+		if caught := l.panics.Catch(func() {
+			view = formView(ofThis(l.forms.Form(ctx, in.Invocation, in.Form.Values), in.Form.Blocks), at, l.redactor)
+		}); caught != nil {
 			l.log.Error("panic while a form was made", zap.Error(caught))
 		}
 		l.mu.Lock()
@@ -179,7 +181,9 @@ func (l *listener) submit(ctx context.Context, in received) (store *algesta.Invo
 // more is the answer to a form that has to ask for more: the form itself where it fits into an acknowledgement, else it follows.
 func (l *listener) more(ctx context.Context, in received, at formPlace) any {
 	view := failed(at)
-	if caught := l.panics.Catch(func() { view = formView(l.forms.Form(ctx, in.Invocation, in.Form.Values), at, l.redactor) }); caught != nil {
+	if caught := l.panics.Catch(func() {
+		view = formView(ofThis(l.forms.Form(ctx, in.Invocation, in.Form.Values), in.Form.Blocks), at, l.redactor)
+	}); caught != nil {
 		l.log.Error("panic while a form was made", zap.Error(caught))
 	}
 	answer := slackapi.NewUpdateViewSubmissionResponse(&view)

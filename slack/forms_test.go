@@ -333,3 +333,18 @@ func TestAHomeTabThatSlackDidNotTakeIsPublishedAgain(t *testing.T) {
 	a.changes <- struct{}{}
 	r.until(t, "the tab that was changed", shows("It's done."))
 }
+
+// TestANumberDoesNotFollowToAnotherService: one tap would scale a service to what another one runs.
+func TestANumberDoesNotFollowToAnotherService(t *testing.T) {
+	t.Parallel()
+	replicas := func(service, value, now string) algesta.Input {
+		return algesta.Input{Name: "arg.replicas", Kind: algesta.NumberInput, Value: value, Now: now, Max: 50, Of: "scale development " + service}
+	}
+	before := map[string]string{"arg.replicas": fieldBlock(replicas("agent", "21", "21"))}
+	other := ofThis(algesta.Form{Fields: []algesta.Input{replicas("ms-orders", "21", "1")}}, before)
+	require.Equal(t, "1", other.Fields[0].Value)
+	same := ofThis(algesta.Form{Fields: []algesta.Input{replicas("agent", "5", "21")}}, before)
+	require.Equal(t, "5", same.Fields[0].Value, "what someone typed stays")
+	first := ofThis(algesta.Form{Fields: []algesta.Input{replicas("ms-orders", "6", "1")}}, nil)
+	require.Equal(t, "6", first.Fields[0].Value)
+}

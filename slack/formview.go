@@ -33,6 +33,18 @@ func fieldBlock(f algesta.Input) string {
 	return fmt.Sprintf("%s%s:%08x", fieldPrefix, f.Name, of.Sum32())
 }
 
+// ofThis is a form without what was filled in about something else: a number of pods belongs to the service for which it stood there.
+// blocks are those of the form before.
+func ofThis(f algesta.Form, blocks map[string]string) algesta.Form {
+	f.Fields = slices.Clone(f.Fields)
+	for i, field := range f.Fields {
+		if before := blocks[field.Name]; before != "" && before != fieldBlock(field) && field.Now != "" {
+			f.Fields[i].Value = field.Now
+		}
+	}
+	return f
+}
+
 // fieldOf is the name of the field in a block.
 func fieldOf(block string) (name string, ok bool) {
 	rest, ok := strings.CutPrefix(block, fieldPrefix)
