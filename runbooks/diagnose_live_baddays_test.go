@@ -67,9 +67,10 @@ var kindsRead = []string{
 
 // unaskedWithout are the kinds that nothing gives a reason to read where another kind could not be read: they are holes, too.
 var unaskedWithout = map[string][]string{
-	"events":    {"events of nodes"}, // no right to the one is no right to the other
-	"pods":      {"persistentvolumeclaims", "storageclasses"},
-	"ingresses": {"ingressclasses"},
+	"events":                 {"events of nodes"}, // no right to the one is no right to the other
+	"pods":                   {"persistentvolumeclaims", "persistentvolumes", "storageclasses"},
+	"persistentvolumeclaims": {"persistentvolumes"}, // nobody knows of a claim that waits for one
+	"ingresses":              {"ingressclasses"},
 }
 
 // A right that is taken away leaves a hole that is named, and nothing is concluded from it.

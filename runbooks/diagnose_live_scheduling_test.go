@@ -212,8 +212,8 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 		"a volume in another zone": {
 			rule: "volume-zone",
 			made: append(made(app("zone", "12345", claimVolume("zone"))), w.bound("zone", "eastus-9")...),
-			says: "The volume of the pods (PersistentVolumeClaim zone) is bound to a place where no node can run them, so no pod " +
-				"of zone can be scheduled.",
+			says: "The volume of the pods (PersistentVolumeClaim zone) is in zone eastus-9, where there is no node, so no pod of zone can be " +
+				"scheduled.",
 			command: "kubectl describe pod zone-",
 		},
 		"a disk that is still attached": {
