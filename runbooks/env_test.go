@@ -116,10 +116,10 @@ func TestEnvShowsNoSecret(t *testing.T) {
 	}
 	require.Contains(t, env(t, whole(c), nil), "SPRING_JSON | hidden | ConfigMap leaks, key DB_PASSWORD")
 
-	main.Env = append(main.Env, plain("NOTES", strings.Repeat("x ", 145)+"runs with "+phrase), plain("ELSE", "--pw "+phrase))
+	main.Env = append(main.Env, plain("NOTES", strings.Repeat("x ", 145)+"runs with "+phrase), plain("ELSE", "see "+phrase))
 	got := strings.Join(env(t, whole(c), nil), "\n")
 	require.NotContains(t, got, phrase[:10], "neither whole nor cut in another variable")
-	require.Contains(t, got, "ELSE | --pw ‹redacted› | the template")
+	require.Contains(t, got, "ELSE | see ‹redacted› | the template")
 }
 
 func TestEnvFlagsWhatIsMissing(t *testing.T) {

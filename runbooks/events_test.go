@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -65,7 +66,7 @@ func TestTheNamesOfPodsThatWereNeverMadeMakeNoDifference(t *testing.T) {
 	s := listed{lists: map[string][]any{"EventList": {
 		refused("b8wtd", time.Minute, ""), refused("kc6j8", 2*time.Minute, ""),
 		refused("trsz7", 3*time.Minute, "(combined from similar events): "),
-	}}}
+	}, "ReplicaSetList": {appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: set, Namespace: "production"}}}}}
 	got := tells(t, s, regarding("events", ""))
 	require.Equal(t, "production: 3 warnings in 3 events", got[0])
 	require.Equal(t, "60 s ago | Warning | FailedCreate | replicaset/"+set+` | 3 | Error creating: pods "`+set+
