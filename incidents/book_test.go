@@ -111,6 +111,8 @@ func TestACauseThatComesBackSoonKeepsItsCard(t *testing.T) {
 	require.Equal(t, algesta.IncidentOpen, again.State)
 	require.Equal(t, 1, again.Reopened)
 	require.Contains(t, text(Card(again, Past{})), "Came back 1 time on this card")
+	require.Len(t, r.said, 2, "the thread's last word isn't that it's over")
+	require.Regexp(t, `^It came back: .+\. If it goes and comes again, the card alone says so\.$`, r.said[1])
 
 	// Later it is a new card, which names the last.
 	r.lasts(2*time.Minute, nil, well)

@@ -12,6 +12,9 @@ import (
 // mostNotes is how many replies an incident makes beside its end: readers of a thread want to know what changed, not everything.
 const mostNotes = 3
 
+// mostEnds is how many incidents of one cause within a week end with a reply: a card shows how often it was there.
+const mostEnds = 3
+
 // Found is what the diagnosis says about a signal.
 type Found struct {
 	// Key is the root cause; its Kind is "" where none was found.
@@ -275,6 +278,11 @@ func (d *draft) reopen(i algesta.Incident, s algesta.Signal, f Found) {
 	}
 	c := d.change(i)
 	c.Detail = &f.Detail
+	if i.Reopened == 1 && i.Nth <= mostEnds { // the thread's last word was that it's over, and an edited card notifies nobody
+		d.note(c, algesta.Warning, algesta.Say(
+			"It came back: {}. If it goes and comes again, the card alone says so.", algesta.Dated(c.Incident.Cause.What),
+		))
+	}
 	c.event(d.now, "reopened", f.Cause.What)
 	d.checked[i.ID] = d.now
 }
@@ -415,7 +423,7 @@ func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 	c := d.change(i)
 	c.event(d.now, "resolved", "after "+words.Span(i.Lasted()))
 	_, silent := d.silence(i, d.now)
-	if i.Reopened == 0 && i.Nth <= 3 && !silent { // the card shows how often it was there this week
+	if i.Reopened == 0 && i.Nth <= mostEnds && !silent { // the card shows how often it was there this week
 		c.Incident.Notes++
 		c.NoteTone = algesta.Good
 		c.Note = algesta.Say("Resolved after {}: {}.", words.Span(i.Lasted()), afterwards(i))
