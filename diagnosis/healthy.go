@@ -141,10 +141,10 @@ func healthyRest(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 			lines = append(
 				lines,
 				fmt.Sprintf(
-					"%s %s keeps %d pods (%d to %d).",
+					"%s %s keeps %s (%d to %d).",
 					facts.KindAutoscaler,
 					h.Name,
-					h.Status.CurrentReplicas,
+					words.Count(int(h.Status.CurrentReplicas), "pod"),
 					int(ptr.Deref(h.Spec.MinReplicas, 1)),
 					h.Spec.MaxReplicas,
 				),

@@ -82,7 +82,7 @@ func TestTheRootIsNamedAndItsSymptomsAreNot(t *testing.T) {
 		},
 		"bad-image-while-old-pods-serve": {"", []string{"image-not-found"}, 1},
 		"certificate-behind-ingress":     {"", []string{"certificate-challenge"}, 1},
-		"lost-node": {"Node aks-stdar-1 does not answer, and 1 pod is on it. That is why 1 of 2 pods of " +
+		"lost-node": {"Node aks-stdar-1 does not answer, and 1 pod of production is on it. That is why 1 of 2 pods of " +
 			"ms-orders-production are ready.", []string{"node-not-ready"}, 1},
 		"crash-loop-seen-running":    {"", []string{"missing-variable"}, 1},
 		"crash-loop-seen-terminated": {"", []string{"missing-variable"}, 1},

@@ -272,6 +272,7 @@ func (d *draft) reopen(i algesta.Incident, s algesta.Signal, f Found) {
 	i.State, i.ResolvedAt, i.Ended = algesta.IncidentOpen, time.Time{}, ""
 	i.Signals, i.Unchecked = []algesta.Signal{s}, f.Unknown
 	i.Reopened, i.ReopenedAt, i.Missing = i.Reopened+1, d.now, false
+	i.Recent = "" // it was before the first time: another change may be why it's back
 	i.Cause.Unseen = f.Cause.Unseen
 	if f.Unknown == "" {
 		i.Cause = f.Cause

@@ -135,12 +135,12 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	w.diagnose(t, time.Minute, map[string]brokenCase{
 		"a node that does not answer": {
 			rule: "node-not-ready", about: "node/aks-lost",
-			says:    "Node aks-lost does not answer, and 1 pod is on it.",
+			says:    "Node aks-lost does not answer, and 1 pod of " + w.namespace + " is on it.",
 			command: "kubectl describe node aks-lost",
 		},
 		"its pods": {
 			rule: "node-not-ready", about: "deployment/lost",
-			says:    "Node aks-lost does not answer, and 1 pod is on it.",
+			says:    "Node aks-lost does not answer, and 1 pod of " + w.namespace + " is on it.",
 			command: "kubectl describe node aks-lost",
 		},
 		"a node without memory": {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -100,6 +101,19 @@ func TestRefusals(t *testing.T) {
 			func(s *still) { s.hpa() }, algesta.ErrRefused,
 			"The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 10 pods: it would put 1 back to 2 within seconds.",
 			`Ask for 2 to 10 pods, or change the autoscaler first: /algesta hpa set api-gateway production min=1`,
+		},
+		"another number than the pinned one": {
+			"scale",
+			algesta.Args{"replicas": int64(5)},
+			func(s *still) {
+				s.hpa()
+				h := s.lists["HorizontalPodAutoscalerList"][0].(autoscalingv2.HorizontalPodAutoscaler)
+				h.Spec.MinReplicas, h.Spec.MaxReplicas, h.Annotations = new(int32(3)), 3, map[string]string{"algesta.io/pinned": "{}"}
+				s.lists["HorizontalPodAutoscalerList"][0] = h
+			}, algesta.ErrRefused,
+			"The autoscaler api-gateway-production-hpa is pinned at 3 pods: it would put 5 back to that within seconds.",
+			"Pin it at another number: /algesta hpa pin api-gateway production 5. Or give it the bounds back that it had: " +
+				"/algesta hpa restore api-gateway production",
 		},
 		"an image that cannot be one": {
 			"deploy",

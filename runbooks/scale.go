@@ -186,6 +186,14 @@ func (s workloadState) refuseOutsideAutoscaler(to int32) error {
 				),
 			))
 		}
+		if _, pinned := h.Annotations[pinAnnotation]; pinned && low == high && s.d.Kind == deploymentKind {
+			return refusal(
+				algesta.Say("The autoscaler {} is pinned at {}: it would put {} back to that within seconds.",
+					algesta.Name(h.Name), words.Count(int(low), "pod"), to),
+				algesta.Say("Pin it at another number: {}. Or give it the bounds back that it had: {}",
+					command(s.in, "hpa pin", fmt.Sprint(to)), command(s.in, "hpa restore", "")),
+			)
+		}
 		return refusal(
 			algesta.Say(
 				"The autoscaler {} keeps {} between {} and {} pods: it would put {} back to {} within seconds.",

@@ -42,7 +42,7 @@ var nodeRules = []Rule{
 					f.hit(s.Owner(p).Ref)
 				}
 				if len(f.Pods) > 0 {
-					f.What += fmt.Sprintf(", and %s on it", words.Count(len(f.Pods), "pod")+words.Verb(len(f.Pods), " is", " are"))
+					f.What += fmt.Sprintf(", and %s on it", podsWhere(f.Pods)+words.Verb(len(f.Pods), " is", " are"))
 				}
 				found = append(found, f)
 			}
@@ -336,4 +336,13 @@ func evictions(s *facts.Snapshot, w *facts.Workload) *Finding {
 		f.What += fmt.Sprintf("; %s within the hour", words.Count(own, "time"))
 	}
 	return f
+}
+
+// podsWhere is "2 pods of production": others that were not read may be there, too. Of several namespaces it is "3 pods".
+func podsWhere(pods []*corev1.Pod) string {
+	said := words.Count(len(pods), "pod")
+	if slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return p.Namespace != pods[0].Namespace }) {
+		return said
+	}
+	return said + " of " + pods[0].Namespace
 }
