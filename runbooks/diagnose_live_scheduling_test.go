@@ -195,8 +195,8 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			rule:       "claim-unbound",
 			made:       made(app("unbound", "12345", claimVolume("unbound")), claim("unbound", "")),
 			onlyEvents: true,
-			says: "No volume fits PersistentVolumeClaim unbound (1Gi, ReadWriteOnce): NS-attached is bound to claim attached, …, so no pod of " +
-				"unbound can start.",
+			says: "PersistentVolumeClaim unbound is not bound to a volume: “no persistent volumes available for this claim and no storage " +
+				"class is set”, so no pod of unbound can start.",
 			command: "kubectl describe persistentvolumeclaim/unbound -n NS",
 		},
 		"a claim that nobody mounts": {
