@@ -92,10 +92,14 @@ func TestAnObjectIsOfTheEnvironmentWhoseTemplateSaysMost(t *testing.T) {
 		exactly         bool
 		want            string
 	}{
-		{"shared", "ledger-finance", false, "finance"}, {"shared", "ledger-finance", true, "finance"},
-		{"shared", "mongodb", false, "shop"}, {"shared", "mongodb", true, ""},
-		{"colours", "mongodb", false, ""}, {"colours", "api-blue", true, "blue"},
-		{"alone", "mongodb", true, "alone"}, {"elsewhere", "api-blue", false, ""},
+		{"shared", "ledger-finance", false, "finance"},
+		{"shared", "ledger-finance", true, "finance"},
+		{"shared", "mongodb", false, "shop"},
+		{"shared", "mongodb", true, ""},
+		{"colours", "mongodb", false, ""},
+		{"colours", "api-blue", true, "blue"},
+		{"alone", "mongodb", true, "alone"},
+		{"elsewhere", "api-blue", false, ""},
 	} {
 		require.Equal(t, one.want, c.EnvironmentOf(live, one.namespace, one.name, one.exactly), "%+v", one)
 	}

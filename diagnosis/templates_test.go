@@ -61,7 +61,9 @@ func TestTheTemplateOfBeforeIsHidden(t *testing.T) {
 	said := everything(
 		t,
 		&appsv1.StatefulSet{
-			ObjectMeta: metav1.ObjectMeta{Name: "loki", Namespace: "production", UID: "u-1", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "loki", Namespace: "production", UID: "u-1", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour)),
+			},
 			Spec: appsv1.StatefulSetSpec{Replicas: &one, Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "x:2"}}},
 			}},
@@ -123,8 +125,10 @@ func killedByProbe(probe corev1.ProbeHandler, failed string) []runtime.Object {
 		m := metav1.ObjectMeta{Name: name, Namespace: "production", UID: types.UID(uid), CreationTimestamp: at(time.Hour), Labels: labels}
 		if owner != "" {
 			controls := true
-			m.OwnerReferences = []metav1.OwnerReference{{Kind: owner, Name: strings.TrimSuffix(name, name[strings.LastIndexByte(name, '-'):]),
-				UID: types.UID(ownerUID), Controller: &controls}}
+			m.OwnerReferences = []metav1.OwnerReference{{
+				Kind: owner, Name: strings.TrimSuffix(name, name[strings.LastIndexByte(name, '-'):]),
+				UID: types.UID(ownerUID), Controller: &controls,
+			}}
 		}
 		return m
 	}

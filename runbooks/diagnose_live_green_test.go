@@ -92,7 +92,8 @@ func TestTheFirstLineNamesWhatGreenPodsSay(t *testing.T) {
 				app("ledger", "12346", httpPort, pod(func(spec *corev1.PodSpec) {
 					spec.Containers = append(spec.Containers, corev1.Container{Name: "istio-proxy", Image: "registry.example.com/istio/proxyv2:1.27"})
 				}))),
-			says: "Service ledger is called without mutual TLS: teller has no sidecar of the mesh, so teller is failing although the pods are ready.",
+			says: "Service ledger is called without mutual TLS: teller has no sidecar of the mesh, so teller is failing although the pods " +
+				"are ready.",
 		},
 		"an error of its own": {
 			rule: "errors-while-ready", made: made(app("prices", "12346", thatSays(5, "ERROR ZeroDivisionError: division by zero"))),

@@ -33,7 +33,8 @@ var (
 	aside = regexp.MustCompile(`^\[([^\]\n]{1,120})\]:?\s*`)
 	// after is what follows what is wrong.
 	after = regexp.MustCompile(`(?:\]? with root cause|\s+\((?:[a-z][\w-]*\.){2,}[A-Z][\w$]*\)|\s+(?:level|lvl|logger|thread|` +
-		`trace_?[iI]d|span_?[iI]d|request_?[iI]d|caller)=\S+|\s+\{"[^{}]*\}|\s*\(?https?://\S*(?:docs|aka\.ms|troubleshoot|redis\.io|github)\S*|` +
+		`trace_?[iI]d|span_?[iI]d|request_?[iI]d|caller)=\S+|` +
+		`\s+\{"[^{}]*\}|\s*\(?https?://\S*(?:docs|aka\.ms|troubleshoot|redis\.io|github)\S*|` +
 		`\s*(?:\bSee\b|For more|\bRefer to\b|\bRead more\b)[^.]*(?:\.|$)|\s+at [\w.$<>]+\([^)]*\))\s*$`)
 	// nested begin what an error was caused by.
 	nested = regexp.MustCompile(`(?:\s*-{2,}> ?|\bCaused by: |\bcaused by: |\bnested exception is |\bwith root cause:? |\(details: )`)

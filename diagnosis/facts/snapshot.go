@@ -65,7 +65,7 @@ type Snapshot struct {
 	nodes        []*corev1.Node
 	namespaces   []*corev1.Namespace
 	custom       []*unstructured.Unstructured // cert-manager's kinds
-	kept         []*corev1.PodSpec            // of StatefulSets and DaemonSets, in their revisions: an event of a while ago quotes a template of before
+	kept         []*corev1.PodSpec            // in revisions of StatefulSets and DaemonSets: an old event quotes a template of before
 	policies     []*networkingv1.NetworkPolicy
 
 	keysOf   map[Ref]*Contents // of Secrets and ConfigMaps
