@@ -107,7 +107,8 @@ func diagnosed(pod *corev1.Pod, now time.Time) string {
 	return diagnosis.Diagnose(facts.NewSnapshot(now, []runtime.Object{pod}, unread), facts.Ref{}).Summary
 }
 
-// requireSameCause compares what comes before what it stops. A first line that is too long leaves out the middle of a quotation.
+// requireSameCause compares what comes before what it stops. A first line that is too long leaves out the middle of a quotation, or what
+// comes before the reason in it.
 func requireSameCause(t *testing.T, end, diagnosis string) {
 	t.Helper()
 	cause, _, cut := strings.Cut(diagnosis, ", so ")
@@ -116,6 +117,11 @@ func requireSameCause(t *testing.T, end, diagnosis string) {
 	if shortened {
 		require.True(t, strings.HasPrefix(end, begins), "%s\n%s", end, diagnosis)
 		require.Contains(t, end, ends+", so ")
+		return
+	}
+	if before, quoted, ok := strings.Cut(cause, "“"); ok {
+		require.True(t, strings.HasPrefix(end, before+"“"), "%s\n%s", end, diagnosis)
+		require.Contains(t, end, quoted+", so ")
 		return
 	}
 	require.True(t, strings.HasPrefix(end, cause+", so "), "%s\n%s", end, diagnosis)

@@ -219,12 +219,8 @@ func statusWords(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 }
 
-func took(d time.Duration) string {
-	if d < time.Millisecond {
-		return "under 1 ms"
-	}
-	return fmt.Sprintf("%d ms", d.Milliseconds())
-}
+// took is rounded up: nothing answers in no time.
+func took(d time.Duration) string { return fmt.Sprintf("%d ms", (d+time.Millisecond-1).Milliseconds()) }
 
 func (a *routes) hostReport(s hostAnswers, in Input) algesta.Report {
 	words, but, tone := s.state()
