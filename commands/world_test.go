@@ -74,7 +74,7 @@ type world struct {
 	onOffer    func(*algesta.Offer)     // when set, called before an offer is stored
 	watched    string                   // when set, what transactions read of every follower's memory
 	logged     *observer.ObservedLogs   // of level error
-	seq        int
+	seq        atomic.Int64
 	lostPanics atomic.Bool // reading the lost messages panics
 	frozenLate atomic.Bool // a freeze in the store is known to its transactions alone, until one has read it
 }
@@ -129,10 +129,9 @@ func (w *world) setRules(text string) {
 
 // invocation is something that a person does, as the inbox would keep it.
 func (w *world) invocation(by algesta.Actor) algesta.Invocation {
-	w.seq++
 	in := algesta.Invocation{
 		Key: fmt.Sprintf(
-			"key-%d", w.seq,
+			"key-%d", w.seq.Add(1),
 		),
 		Kind:    algesta.Typed,
 		Person:  by.ID,
