@@ -220,7 +220,9 @@ func statusWords(status int) string {
 }
 
 // took is rounded up: nothing answers in no time.
-func took(d time.Duration) string { return fmt.Sprintf("%d ms", (d+time.Millisecond-1).Milliseconds()) }
+func took(d time.Duration) string {
+	return fmt.Sprintf("%d ms", (d + time.Millisecond - 1).Milliseconds())
+}
 
 func (a *routes) hostReport(s hostAnswers, in Input) algesta.Report {
 	words, but, tone := s.state()
