@@ -2,6 +2,7 @@ package diagnosis_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -364,5 +366,33 @@ func TestWhatBothSidesTellOfUsersIsNoFailure(t *testing.T) {
 			s.AddLog(logOf("api"), []byte(c.callee))
 			require.Empty(t, diagnosis.Diagnose(s, s.Subject("web", "production")).Chains)
 		})
+	}
+}
+
+// Whoever can write a line of a log chooses no namespace: a log of another one is wanted only where the caller's own configuration names
+// that Service. Whether it may be read is the policy's to say (runbooks).
+func TestALogOfAnotherNamespaceIsWantedOnlyWhereItIsConfigured(t *testing.T) {
+	t.Parallel()
+	elsewhere := service("ledger", 1)
+	for _, o := range elsewhere {
+		o.(metav1.Object).SetNamespace("finance")
+	}
+	const host = "ledger.finance.svc.cluster.local:80"
+	for _, configured := range []bool{false, true} {
+		web := service("web", 1)
+		if configured {
+			web = calling(web, "LEDGER", host)
+		}
+		s := facts.NewSnapshot(noon, append(slices.Clone(elsewhere), web...), nil)
+		s.AddLog(logOf("web"), []byte(says("ERROR "+host+" answered 500", 6, 0, true)))
+		var of []string
+		for _, w := range facts.WantedCallees(s, s.Subject("web", "production")) {
+			of = append(of, w.Namespace)
+		}
+		if configured {
+			require.Equal(t, []string{"finance"}, of)
+		} else {
+			require.Empty(t, of, "its log alone names it")
+		}
 	}
 }

@@ -127,10 +127,22 @@ func loadPolicy(path string) (*policy.Policy, error) {
 		return nil, fmt.Errorf("reading the policy: %w", err)
 	}
 	p, err := policy.Load(b)
+	if err == nil {
+		err = runnable(p)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
+}
+
+// runnable refuses a policy that lists programs to run in pods: there is no command that runs them, and whoever wrote the list believes that
+// there is. See docs/adr/no-exec-in-pods.md.
+func runnable(p *policy.Policy) error {
+	if len(p.Commands()) == 0 {
+		return nil
+	}
+	return errors.New("exec lists programs to run in pods, and the bot has no command that runs one: take exec out")
 }
 
 // named refuses a policy that names a cluster which is not configured: its rule would never hold.

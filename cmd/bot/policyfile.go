@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -65,7 +66,7 @@ func (f *policyFile) load() (*policy.Policy, error) {
 	f.seen = info
 	p, err := policy.Load(b)
 	if err == nil {
-		err = named(p, f.cfg)
+		err = errors.Join(runnable(p), named(p, f.cfg))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("loading the policy %s: %w", f.path, err)

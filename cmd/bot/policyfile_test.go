@@ -113,6 +113,23 @@ func TestARunningBotTakesNoPolicyThatNamesAnUnknownCluster(t *testing.T) {
 	)
 }
 
+// Whoever lists programs to run in pods believes that they can be run, and there is no command for it.
+func TestAPolicyThatListsProgramsIsNotLoaded(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(quietPolicy(t)+`
+exec:
+  commands:
+    - {name: heap, services: [api-gateway], environments: [production], container: app, command: ["/bin/app", "heap"], timeout: 30s}
+`), 0o600))
+	cfg, err := loadConfigWithoutSlack("testdata/config-example.yaml")
+	require.NoError(t, err)
+	_, err = openPolicy(path, cfg, zap.NewNop())
+	require.ErrorContains(t, err, "exec lists programs to run in pods, and the bot has no command that runs one: take exec out")
+	_, err = loadPolicy(path)
+	require.ErrorContains(t, err, "take exec out", "as `bot policy check` has it")
+}
+
 // TestARestrictionThatHoldsNowhereIsSaidOncePerFile: a misspelt namespace freezes nothing, and nobody would notice.
 func TestARestrictionThatHoldsNowhereIsSaidOncePerFile(t *testing.T) {
 	t.Parallel()
