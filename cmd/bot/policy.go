@@ -136,8 +136,8 @@ func loadPolicy(path string) (*policy.Policy, error) {
 	return p, nil
 }
 
-// runnable refuses a policy that lists programs to run in pods: there is no command that runs them, and whoever wrote the list believes that
-// there is. See docs/adr/no-exec-in-pods.md.
+// runnable refuses a policy that lists programs to run in pods: there is no command that runs them, and whoever wrote the list believes
+// that there is. See docs/adr/no-exec-in-pods.md.
 func runnable(p *policy.Policy) error {
 	if len(p.Commands()) == 0 {
 		return nil
